@@ -1,0 +1,1 @@
+//! The Salesforce SDK: requests as values, one cloneable client, event subscriptions.

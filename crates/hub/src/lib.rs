@@ -1,0 +1,1 @@
+//! The engine's IO shell: sources, sinks, state and the mirror.

@@ -1,0 +1,1 @@
+//! A local Salesforce org that unmodified third-party clients work against.

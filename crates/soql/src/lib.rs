@@ -1,0 +1,1 @@
+//! SOQL: lexer, parser, AST, printer and diagnostics. Pure: no IO.
