@@ -131,7 +131,7 @@ fn read_object(columns: &Columns<'_>) -> Result<Object, &'static str> {
 fn read_part(object: &mut Object, columns: &Columns<'_>) -> Result<(), &'static str> {
     match columns.get(0) {
         "S" => {
-            object.supported_scopes.push(Scope { name: columns.get(1).to_owned(), label: columns.get(2).to_owned() })
+            object.supported_scopes.push(Scope { name: columns.get(1).to_owned(), label: columns.get(2).to_owned() });
         }
         "F" => object.fields.push(read_field(columns)?),
         "V" => {
