@@ -1,19 +1,26 @@
 //! `cargo xtask gen`: the standard objects' facts, from the shared folder into their compact form.
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{collections::HashSet, fs};
 
 use serde_json::Value as Json;
 use tombolo_schema::{
     ChildRelationship, DefaultValue, Field, FieldFlags, FieldType, Object, ObjectFlags, PicklistValue, Scope, compact,
 };
 
-use crate::Outcome;
+use crate::{Outcome, workspace};
 
 const HEADER: &str = "# Written by `cargo xtask gen`; docs/provenance.md says where the facts come from.\n";
 const ADDRESS_PARTS: [&str; 9] =
     ["Street", "City", "State", "StateCode", "PostalCode", "Country", "CountryCode", "Latitude", "Longitude"];
 
-pub(crate) fn generate(shared: &Path, target: &Path, check_only: bool) -> Outcome {
+const TARGET: &str = "crates/schema/data/standard_objects.tsv";
+
+/// Without the shared folder the file that is checked in stands as it is.
+pub(crate) fn run(check_only: bool) -> Outcome {
+    let Some(shared) = workspace::shared() else {
+        println!("  skipped: the shared folder is not here, {TARGET} stays as it is");
+        return if workspace::required("shared") { Err("the shared folder is required".to_owned()) } else { Ok(()) };
+    };
     let source = shared.join("data/standard_schema.json");
     let text = fs::read_to_string(&source).map_err(|e| format!("{}: {e}", source.display()))?;
     let json: Json = serde_json::from_str(&text).map_err(|e| e.to_string())?;
@@ -21,15 +28,16 @@ pub(crate) fn generate(shared: &Path, target: &Path, check_only: bool) -> Outcom
     let known: HashSet<&str> = facts.keys().map(String::as_str).collect();
     let objects = facts.values().map(|o| object(o, &known)).collect::<Result<Vec<_>, _>>()?;
     let written = format!("{HEADER}{}", compact::write(&objects));
-    if check_only {
-        let present = fs::read_to_string(target).unwrap_or_default();
-        return if present == written {
-            Ok(())
-        } else {
-            Err(format!("{} is stale: run `cargo xtask gen`", target.display()))
-        };
+    write_or_compare(TARGET, &written, check_only)
+}
+
+/// Writes a generated file, or says that it is not what it would be.
+pub(crate) fn write_or_compare(target: &str, written: &str, check_only: bool) -> Outcome {
+    if !check_only {
+        return fs::write(target, written).map_err(|e| format!("{target}: {e}"));
     }
-    fs::write(target, written).map_err(|e| e.to_string())
+    let present = fs::read_to_string(target).unwrap_or_default();
+    if present == written { Ok(()) } else { Err(format!("{target} is stale: run `cargo xtask gen`")) }
 }
 
 fn text(json: &Json, key: &str) -> Option<String> {
