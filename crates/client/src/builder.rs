@@ -14,6 +14,7 @@ use crate::{
     client::Shared,
     stack::{
         Backoff, Stack,
+        clock::Clock,
         limit::Usage,
         stack,
         trace::Trace,
@@ -99,11 +100,12 @@ impl ClientBuilder {
         let renewable = !matches!(credentials, Credentials::Token { .. });
         let login = login(credentials, TrustedHosts::new(&self.login_hosts), transport.clone())?;
         let sessions = Arc::new(Sessions::new(login));
-        let usage = Arc::new(Usage::default());
+        let (usage, clock) = (Arc::new(Usage::default()), Arc::new(Clock::default()));
         let shared = Shared {
-            stack: stack(transport, sessions.clone(), usage.clone(), &self.retry),
+            stack: stack(transport, sessions.clone(), usage.clone(), clock.clone(), &self.retry),
             sessions,
             usage,
+            clock,
             backoff: Backoff::new(&self.retry),
             version: AtomicU16::new(self.api_version.unwrap_or(ApiVersion::DEFAULT).major()),
             version_was_chosen: self.api_version.is_some(),

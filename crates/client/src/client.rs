@@ -17,8 +17,9 @@ use tower::ServiceExt as _;
 use crate::{
     ApiUsage, ClientBuilder, Error, ErrorKind, Result, Subscribe, Subscription,
     auth::Sessions,
-    request::describe,
-    stack::{Backoff, Stack, limit::Usage},
+    options::Options,
+    request::{Writes, describe},
+    stack::{Backoff, ServerClock, Stack, clock::Clock, limit::Usage},
 };
 
 /// A connection to one Salesforce org as one user. Cheap to clone; clones share the session, the connections and
@@ -26,13 +27,14 @@ use crate::{
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-    options: Option<HeaderValue>,
+    options: Options,
 }
 
 pub(crate) struct Shared {
     pub(crate) stack: Stack,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) usage: Arc<Usage>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) backoff: Backoff,
     pub(crate) version: AtomicU16,
     pub(crate) version_was_chosen: bool,
@@ -46,7 +48,7 @@ impl Client {
     }
 
     pub(crate) fn new(shared: Shared, name: Option<&str>) -> Result<Self> {
-        Ok(Self { shared: Arc::new(shared), options: name.map(call_options).transpose()? })
+        Ok(Self { shared: Arc::new(shared), options: Options::new(name)? })
     }
 
     /// Logs in now rather than with the first request, and, unless a version was chosen, settles on the newest one
@@ -73,11 +75,6 @@ impl Client {
         Ok(self.shared.sessions.current().await?.instance.to_string())
     }
 
-    /// The same client under another `Sforce-Call-Options: client=NAME`, say for one batch of writes.
-    pub fn named(&self, name: &str) -> Result<Self> {
-        Ok(Self { shared: self.shared.clone(), options: Some(call_options(name)?) })
-    }
-
     /// The number of API calls made by this client and its clones, repeated ones included. Logins, the list of
     /// versions and event polling are not API calls.
     pub fn calls(&self) -> u64 {
@@ -87,6 +84,11 @@ impl Client {
     /// What the last answer said about the org's API calls of the day.
     pub fn api_usage(&self) -> Option<ApiUsage> {
         self.shared.usage.told()
+    }
+
+    /// What the last answer, to this client or a clone, said about the org's clock.
+    pub fn server_clock(&self) -> Option<ServerClock> {
+        self.shared.clock.last()
     }
 
     /// Sends any request to the org: a path such as `/services/data/v66.0/limits`, or a URL of the same origin.
@@ -107,7 +109,8 @@ impl Client {
     /// Nothing is sent before the subscription is polled for the first time. From then on a task of its own keeps
     /// the connection alive; it ends when the subscription is dropped.
     pub fn subscribe(&self, what: Subscribe) -> Subscription {
-        Subscription::new(self.clone(), what)
+        let client = Self { options: self.options.unhurried(), ..self.clone() };
+        Subscription::new(client, what)
     }
 
     /// Sends a request through the stack, with the headers that every request of this client has.
@@ -116,23 +119,43 @@ impl Client {
         if !headers.contains_key(header::ACCEPT) {
             headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         }
-        if let Some(options) = &self.options
-            && !headers.contains_key(CALL_OPTIONS)
-        {
-            headers.insert(CALL_OPTIONS, options.clone());
-        }
+        self.options.apply(&mut request);
         self.shared.stack.clone().oneshot(request).await
     }
 
     /// Sends a request and reads its answer.
     pub(crate) async fn read<T: DeserializeOwned>(&self, request: Request<Bytes>) -> Result<T> {
+        self.read_with(request, decode).await
+    }
+
+    /// Sends a request and reads its answer in its own way. Where it writes, an answer that cannot be read is as
+    /// good as lost.
+    pub(crate) async fn read_with<T>(
+        &self,
+        request: Request<Bytes>,
+        read: impl FnOnce(&Response<Bytes>) -> Result<T>,
+    ) -> Result<T> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        let writes = request.extensions().get::<Writes>().is_some();
         let answer = self.send(request).await?;
-        decode(&answer).map_err(|error| error.with_request(&method, &uri))
+        read(&answer).map_err(|error| {
+            let error = error.with_request(&method, &uri).mark_sent();
+            if writes { error.into_unknown_outcome() } else { error }
+        })
     }
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn with_options(&self, change: impl FnOnce(&mut Options)) -> Self {
+        let mut client = self.clone();
+        change(&mut client.options);
+        client
     }
 }
 
@@ -148,45 +171,8 @@ pub(crate) fn decode<T: DeserializeOwned>(answer: &Response<Bytes>) -> Result<T>
         .map_err(|e| Error::new(ErrorKind::Decode, "the answer is not what this resource answers with").with_source(e))
 }
 
-const CALL_OPTIONS: &str = "sforce-call-options";
-
-fn call_options(name: &str) -> Result<HeaderValue> {
-    let wrong = || {
-        let message = format!("`{name}` cannot be a client's name: letters, digits, blanks and `._-/` can");
-        Error::new(ErrorKind::Configuration, message)
-    };
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || " ._-/".contains(c);
-    if name.trim().is_empty() || !name.chars().all(is_plain) {
-        return Err(wrong());
-    }
-    HeaderValue::try_from(format!("client={name}")).map_err(|_| wrong())
-}
-
 /// Cheap to share between tasks and to keep in any collection.
 const _: fn() = || {
     fn check<T: Clone + Send + Sync + 'static>() {}
     check::<Client>();
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_fit_a_header() {
-        for (name, expect) in [
-            ("payroll", Some("client=payroll")),
-            ("tombolo.3.12.7", Some("client=tombolo.3.12.7")),
-            ("sfdx toolbelt", Some("client=sfdx toolbelt")),
-            ("", None),
-            (" ", None),
-            ("a;defaultNamespace=b", None),
-            ("a,b", None),
-            ("a\r\nX: y", None),
-            ("ä", None),
-        ] {
-            let seen = call_options(name).ok().map(|value| value.to_str().unwrap().to_owned());
-            assert_eq!(seen.as_deref(), expect, "{name:?}");
-        }
-    }
-}

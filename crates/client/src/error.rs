@@ -12,8 +12,8 @@ mod api;
 mod refusal;
 
 pub use api::ApiError;
-pub(crate) use api::{read_api_error, read_api_errors, shorten};
-pub(crate) use refusal::server_time;
+pub(crate) use api::{errors_of, read_api_error, read_api_errors, shorten};
+pub(crate) use refusal::{last_modified, server_time};
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -42,6 +42,12 @@ pub enum ErrorKind {
     LimitExceeded,
     /// Another transaction holds a lock on the record. Nothing was written.
     Locked,
+    /// The record was changed after the moment that the request named, so it was not written (status 412). Read it
+    /// and decide anew.
+    PreconditionFailed,
+    /// Not carried out, or undone again, because of another part of the same composite. Nothing was written; the
+    /// cause stands with that part.
+    Halted,
     /// The server is overloaded, in maintenance, or failed.
     Unavailable,
     /// The request may have been carried out, but its answer was lost. Read before you repeat it.
@@ -74,6 +80,8 @@ impl ErrorKind {
             Self::Forbidden => "forbidden",
             Self::LimitExceeded => "limit_exceeded",
             Self::Locked => "locked",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::Halted => "halted",
             Self::Unavailable => "unavailable",
             Self::UnknownOutcome => "unknown_outcome",
             Self::InvalidQuery => "invalid_query",
@@ -148,6 +156,8 @@ impl Error {
             | ErrorKind::NotFound
             | ErrorKind::MultipleMatches
             | ErrorKind::Forbidden
+            | ErrorKind::PreconditionFailed
+            | ErrorKind::Halted
             | ErrorKind::UnknownOutcome
             | ErrorKind::InvalidQuery
             | ErrorKind::InvalidName
@@ -208,12 +218,18 @@ impl Error {
     /// What is left of a write whose answer is lost or says nothing: the first error becomes the cause.
     pub(crate) fn into_unknown_outcome(self) -> Self {
         let cause = self.clone();
-        let message = "the answer was lost; the request may have been carried out";
+        let message = match self.inner.kind {
+            ErrorKind::Decode | ErrorKind::TooLarge => {
+                "the answer cannot be read; the request may have been carried out"
+            }
+            _ => "the answer was lost; the request may have been carried out",
+        };
         let mut error = Self::new(ErrorKind::UnknownOutcome, message).mark_sent().with_source(cause);
         error = error.edit(|inner| {
             inner.request.clone_from(&self.inner.request);
             inner.status = self.inner.status;
             inner.api.clone_from(&self.inner.api);
+            inner.attempts = self.inner.attempts;
         });
         error
     }
@@ -247,6 +263,11 @@ impl Error {
         let origin = uri.authority().map(|a| format!("{}://{}", uri.scheme_str().unwrap_or("http"), a.as_str()));
         let text = format!("{method} {}{}", origin.unwrap_or_default(), uri.path());
         self.edit(|inner| inner.request = Some(text))
+    }
+
+    /// Names a part of a composite, as `METHOD path`.
+    pub(crate) fn with_part(self, line: &str) -> Self {
+        self.edit(|inner| inner.request = Some(line.to_owned()))
     }
 
     fn edit(mut self, change: impl FnOnce(&mut Inner)) -> Self {

@@ -1,6 +1,7 @@
 //! Events over CometD: a state machine that knows no network, and a task that performs what it asks for.
 
 mod bayeux;
+mod components;
 mod cookies;
 mod machine;
 mod message;

@@ -27,8 +27,10 @@ mod builder;
 mod client;
 mod error;
 mod events;
+mod options;
 mod request;
 mod rest;
+mod soap;
 mod stack;
 
 pub use auth::Credentials;
@@ -36,13 +38,14 @@ pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::{ApiError, Error, ErrorKind, Result};
 pub use events::{ChangeEventHeader, ChangeMessage, Replay, ReplayId, StreamItem, Subscribe, Subscription};
+pub use request::Subrequest;
 pub use rest::{
-    AllOrNone, ApiUsage, ChildRelationship, Collections, DeletedRecord, DeletedRecords, FieldDescribe, Fields,
-    GlobalDescribe, Identity, Limit, Limits, ObjectDescribe, ObjectSummary, PicklistEntry, QueryPage, Record,
-    RecordStream, RecordTypeInfo, SaveResult, UpdatedRecords, Version,
+    AllOrNone, ApiUsage, ChildRelationship, Collections, Composite, CompositeResponse, DeletedRecord, DeletedRecords,
+    FieldDescribe, Fields, GlobalDescribe, Identity, Limit, Limits, ObjectDescribe, ObjectSummary, PicklistEntry,
+    QueryPage, Record, RecordStream, RecordTypeInfo, SaveResult, SubResponse, UpdatedRecords, Version,
 };
 pub use secrecy::SecretString;
-pub use stack::RetryPolicy;
+pub use stack::{RetryPolicy, ServerClock};
 
 /// The examples of the README compile, too.
 #[cfg(doctest)]

@@ -6,16 +6,20 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use serde::Serialize;
 
+pub use self::subrequest::Subrequest;
 use crate::{Error, ErrorKind, Result};
 
 pub(crate) mod bayeux;
 pub(crate) mod collections;
+pub(crate) mod composite;
 pub(crate) mod describe;
 pub(crate) mod login;
 pub(crate) mod path;
 pub(crate) mod query;
 pub(crate) mod replication;
 pub(crate) mod rows;
+pub(crate) mod subrequest;
+pub(crate) mod undelete;
 
 /// Whether a request may be sent again when nobody knows if it was carried out. Travels with the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,35 @@ impl Repeat {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unjudged;
 
+/// Marks a request that writes records: it carries what the client says about writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Writes;
+
+/// When everything about this request is over: waiting, logging in, every attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Deadline(pub(crate) tokio::time::Instant);
+
+impl Deadline {
+    /// How much time is left; nothing when it has passed.
+    pub(crate) fn left(self) -> std::time::Duration {
+        self.0.saturating_duration_since(tokio::time::Instant::now())
+    }
+
+    /// The error of a request that had not left when its time was over.
+    pub(crate) fn passed() -> Error {
+        Error::new(ErrorKind::Timeout, "the deadline has passed; the request was not sent")
+    }
+}
+
+/// Marks a request whose body has a place for the session id, as SOAP wants it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionInBody;
+
+impl SessionInBody {
+    /// What stands in the body where the session id belongs. Nothing that is escaped for XML contains it.
+    pub(crate) const PLACE: &str = "<session/>";
+}
+
 /// How long this request may take, instead of the client's timeout.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Within(pub(crate) std::time::Duration);
@@ -59,6 +92,14 @@ fn json(method: Method, path: path::Path, body: &impl Serialize, repeat: Repeat)
         .map_err(|e| Error::new(ErrorKind::InvalidRequest, "the values cannot be written as JSON").with_source(e))?;
     let request = Request::builder().method(method).uri(path.as_str()).header(header::CONTENT_TYPE, JSON);
     request.extension(repeat).body(body.into()).map_err(refused)
+}
+
+/// A request that writes records.
+fn writing(request: Result<Request<Bytes>>) -> Result<Request<Bytes>> {
+    request.map(|mut request| {
+        request.extensions_mut().insert(Writes);
+        request
+    })
 }
 
 fn refused(error: http::Error) -> Error {

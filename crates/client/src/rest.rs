@@ -1,6 +1,7 @@
 //! The REST resources: rows, queries, collections, describe, replication, limits, identity.
 
 mod collections;
+mod composite;
 mod describe;
 mod identity;
 mod limits;
@@ -9,8 +10,10 @@ mod query;
 mod record;
 mod replication;
 mod rows;
+mod undelete;
 
 pub use collections::{AllOrNone, Collections};
+pub use composite::{Composite, CompositeResponse, SubResponse};
 pub use describe::{
     ChildRelationship, FieldDescribe, GlobalDescribe, ObjectDescribe, ObjectSummary, PicklistEntry, RecordTypeInfo,
 };

@@ -4,8 +4,9 @@
 //! 2. `retry`: judges the answer, and sends again what may be sent again
 //! 3. `limit`: counts calls and keeps what the org says about its allocation
 //! 4. `auth`: adds the session; renews it once when it has expired
-//! 5. `base_url`: makes the path a URL of the org, and lets nothing else pass
-//! 6. `transport`: sends
+//! 5. `clock`: keeps what time it is for the org
+//! 6. `base_url`: makes the path a URL of the org, and lets nothing else pass
+//! 7. `transport`: sends
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -17,12 +18,14 @@ use crate::{Error, Result, auth::Sessions};
 
 pub(crate) mod auth;
 pub(crate) mod base_url;
+pub(crate) mod clock;
 pub(crate) mod limit;
 mod policy;
 pub(crate) mod retry;
 pub(crate) mod trace;
 pub(crate) mod transport;
 
+pub use clock::ServerClock;
 pub(crate) use policy::Backoff;
 pub use policy::RetryPolicy;
 
@@ -37,6 +40,7 @@ pub(crate) fn stack(
     transport: Stack,
     sessions: Arc<Sessions>,
     usage: Arc<limit::Usage>,
+    clock: Arc<clock::Clock>,
     policy: &RetryPolicy,
 ) -> Stack {
     let layered = ServiceBuilder::new()
@@ -44,6 +48,7 @@ pub(crate) fn stack(
         .layer_fn(|inner| retry::Retry::new(inner, policy))
         .layer_fn(|inner| limit::Limit::new(inner, usage.clone()))
         .layer_fn(|inner| auth::Auth::new(inner, sessions.clone()))
+        .layer_fn(|inner| clock::Watch::new(inner, clock.clone()))
         .layer_fn(base_url::BaseUrl::new)
         .service(transport);
     BoxCloneSyncService::new(layered)

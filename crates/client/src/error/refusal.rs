@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use jiff::Timestamp;
+use serde_json::Value;
 use tombolo_schema::ErrorCode;
 
-use super::{ApiError, Error, ErrorKind, read_api_errors, shorten};
+use super::{ApiError, Error, ErrorKind, errors_of, read_api_errors, shorten};
 
 impl Error {
     /// What an answer that is no success means. `path` tells a query's unknown names from a write's.
@@ -15,9 +16,20 @@ impl Error {
         let status = answer.status();
         // A 300 lists the rows that match: text, not errors (rest.md 2.4).
         let api = if status.is_redirection() { Vec::new() } else { read_api_errors(answer.body()) };
-        let kind = kind_of(status, &api, path);
         let text = if api.is_empty() { shorten(answer.body()) } else { String::new() };
-        let message = match (kind, text.as_str()) {
+        Self::refused(status, api, &text, path).edit(|inner| inner.retry_after = retry_after(answer.headers()))
+    }
+
+    /// What a part of a composite was refused with: as if it had been a request of its own.
+    pub(crate) fn from_part(status: StatusCode, body: &Value, path: &str) -> Self {
+        let api = if status.is_redirection() { Vec::new() } else { errors_of(body) };
+        let text = if api.is_empty() && !body.is_null() { shorten(body.to_string().as_bytes()) } else { String::new() };
+        Self::refused(status, api, &text, path)
+    }
+
+    fn refused(status: StatusCode, api: Vec<ApiError>, text: &str, path: &str) -> Self {
+        let kind = kind_of(status, &api, path);
+        let message = match (kind, text) {
             (ErrorKind::MultipleMatches, _) => "more than one record has this external id".to_owned(),
             (_, "") => format!("answered {}", status.as_u16()),
             (_, text) => format!("answered {}: {text}", status.as_u16()),
@@ -25,7 +37,6 @@ impl Error {
         Self::new(kind, message).mark_sent().edit(|inner| {
             inner.status = Some(status);
             inner.api = api;
-            inner.retry_after = retry_after(answer.headers());
         })
     }
 
@@ -36,15 +47,12 @@ impl Error {
 }
 
 fn kind_of(status: StatusCode, api: &[ApiError], path: &str) -> ErrorKind {
-    // One locked row is reason enough: nothing of the request was written.
-    if api.iter().any(|error| *error.code() == ErrorCode::UnableToLockRow) {
-        return ErrorKind::Locked;
-    }
-    api.first().and_then(|error| kind_of_code(error.code(), path)).unwrap_or(match status.as_u16() {
+    kind_of_errors(api, path).unwrap_or(match status.as_u16() {
         300 => ErrorKind::MultipleMatches,
         401 => ErrorKind::SessionExpired,
         403 => ErrorKind::Forbidden,
         404 | 410 => ErrorKind::NotFound,
+        412 => ErrorKind::PreconditionFailed,
         429 => ErrorKind::LimitExceeded,
         420 | 502..=504 => ErrorKind::Unavailable,
         500.. if api.is_empty() => ErrorKind::Unavailable,
@@ -52,9 +60,17 @@ fn kind_of(status: StatusCode, api: &[ApiError], path: &str) -> ErrorKind {
     })
 }
 
-fn kind_of_code(code: &ErrorCode, path: &str) -> Option<ErrorKind> {
+pub(super) fn kind_of_errors(api: &[ApiError], path: &str) -> Option<ErrorKind> {
+    // One locked row is reason enough: nothing of the request was written.
+    if api.iter().any(|error| *error.code() == ErrorCode::UnableToLockRow) {
+        return Some(ErrorKind::Locked);
+    }
+    api.first().and_then(|error| kind_of_code(error, path))
+}
+
+fn kind_of_code(error: &ApiError, path: &str) -> Option<ErrorKind> {
     let is_query = path.contains("/query");
-    Some(match code {
+    Some(match error.code() {
         ErrorCode::MalformedQuery | ErrorCode::InvalidQueryFilterOperator | ErrorCode::QueryTooComplicated => {
             ErrorKind::InvalidQuery
         }
@@ -68,6 +84,11 @@ fn kind_of_code(code: &ErrorCode, path: &str) -> Option<ErrorKind> {
         | ErrorCode::InsufficientAccessOnCrossReferenceEntity
         | ErrorCode::ApiDisabledForOrg
         | ErrorCode::TxnSecurityNoAccess => ErrorKind::Forbidden,
+        // The same code for a part that is itself to blame: what it refers to is not there (rest.md 3.1).
+        ErrorCode::ProcessingHalted if error.message().starts_with("Invalid reference specified") => return None,
+        ErrorCode::ProcessingHalted | ErrorCode::BatchProcessingHalted | ErrorCode::AllOrNoneOperationRolledBack => {
+            ErrorKind::Halted
+        }
         ErrorCode::ServerUnavailable | ErrorCode::UnknownException => ErrorKind::Unavailable,
         _ => return None,
     })
@@ -86,6 +107,11 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// The server's clock: the answer's `Date`.
 pub(crate) fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(header::DATE)?.to_str().ok()?)
+}
+
+/// When what was read was changed: the answer's `Last-Modified`.
+pub(crate) fn last_modified(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get(header::LAST_MODIFIED)?.to_str().ok()?)
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
@@ -122,6 +148,10 @@ mod tests {
             (500, api("APEX_ERROR"), row, ErrorKind::Api, false),
             (503, r#"{"errorCode":"SERVER_UNAVAILABLE","message":"m"}"#.into(), row, ErrorKind::Unavailable, true),
             (502, "<html>edge</html>".into(), row, ErrorKind::Unavailable, true),
+            (412, String::new(), row, ErrorKind::PreconditionFailed, false),
+            (412, api("PRECONDITION_FAILED"), row, ErrorKind::PreconditionFailed, false),
+            (412, api("BATCH_PROCESSING_HALTED"), row, ErrorKind::Halted, false),
+            (400, api("PROCESSING_HALTED"), row, ErrorKind::Halted, false),
             (300, r#"["/services/data/v66.0/sobjects/A/x"]"#.into(), row, ErrorKind::MultipleMatches, false),
         ] {
             let error = Error::from_answer(&answer(status, &body), path);

@@ -91,6 +91,8 @@ fn read_header(header: &Value) -> ChangeEventHeader {
         record_ids: list("recordIds"),
         change_type: text("changeType"),
         changed_fields: list("changedFields"),
+        nulled_fields: list("nulledFields"),
+        diff_fields: list("diffFields"),
         change_origin: text("changeOrigin"),
         transaction_key: text("transactionKey"),
         sequence_number: u32::try_from(number("sequenceNumber")).unwrap_or(u32::MAX),

@@ -4,7 +4,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+
+use super::components;
+use crate::Fields;
 
 /// A position in a channel. Opaque: it is not a number to compute with or to compare, only to give back.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,8 +104,36 @@ pub struct ChangeMessage {
     pub replay: ReplayId,
     /// What is known about the change. All empty for an event that is not a change event.
     pub header: ChangeEventHeader,
-    /// The fields, without the header.
-    pub payload: Map<String, Value>,
+    /// The fields as they came, without the header. Parts of compound fields are nested.
+    pub payload: Fields,
+}
+
+impl ChangeMessage {
+    /// The fields as rows have them: parts of compound fields by their own names (`Name.FirstName` is `FirstName`,
+    /// `MailingAddress.City` is `MailingCity`), without those of which only a difference was sent.
+    ///
+    /// ```no_run
+    /// # fn show(event: tombolo_client::ChangeMessage) {
+    /// for (field, value) in event.fields() {
+    ///     println!("{field} is now {value}");
+    /// }
+    /// # }
+    /// ```
+    pub fn fields(&self) -> Fields {
+        components::fields(&self.payload)
+    }
+
+    /// The fields of which only a difference was sent, as is done with long texts: their values have to be read.
+    pub fn diffed(&self) -> Vec<&str> {
+        let wrapped = self.payload.iter().filter(|(_, value)| components::is_difference(value));
+        let mut names: Vec<&str> = wrapped.map(|(name, _)| name.as_str()).collect();
+        for name in &self.header.diff_fields {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names
+    }
 }
 
 /// What is known about a change (streaming.md 2.1).
@@ -117,8 +147,13 @@ pub struct ChangeEventHeader {
     pub record_ids: Vec<String>,
     /// `CREATE`, `UPDATE`, `DELETE`, `UNDELETE`, `GAP_CREATE`…, `GAP_OVERFLOW`.
     pub change_type: String,
-    /// For an update: the fields, parts of compound ones as `BillingAddress.City`.
+    /// For an update: the fields, parts of compound ones as `BillingAddress.City`; see
+    /// [`changed_components`](Self::changed_components).
     pub changed_fields: Vec<String>,
+    /// The fields that were emptied. CometD leaves it out: there an empty field is null in the payload.
+    pub nulled_fields: Vec<String>,
+    /// The fields of which only a difference was sent. CometD leaves it out; see [`ChangeMessage::diffed`].
+    pub diff_fields: Vec<String>,
     /// The API and client that made the change: `com/salesforce/api/rest/66.0;client=payroll`.
     pub change_origin: String,
     /// The same for all changes of a transaction.
@@ -131,4 +166,38 @@ pub struct ChangeEventHeader {
     pub commit_number: u64,
     /// The user's Id.
     pub commit_user: String,
+}
+
+impl ChangeEventHeader {
+    /// The changed fields as rows have them: `BillingAddress.City` is `BillingCity`.
+    pub fn changed_components(&self) -> Vec<String> {
+        self.changed_fields.iter().flat_map(|name| components::names(name)).collect()
+    }
+
+    /// Who made the change: the NAME of `Sforce-Call-Options: client=NAME`, where one was given.
+    pub fn client_name(&self) -> Option<&str> {
+        let (_, name) = self.change_origin.split_once(";client=")?;
+        // Some of Salesforce's own clients come with a slash behind (streaming.md 2.1).
+        Some(name.split(';').next().unwrap_or(name).trim_end_matches('/')).filter(|name| !name.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_made_it() {
+        for (origin, expect) in [
+            ("com/salesforce/api/rest/66.0;client=tombolo.7.3.1042", Some("tombolo.7.3.1042")),
+            ("com/salesforce/api/rest/49.0;client=sfdx toolbelt", Some("sfdx toolbelt")),
+            ("com/salesforce/api/soap/60.0;client=SfdcInternalAPI/", Some("SfdcInternalAPI")),
+            ("com/salesforce/api/rest/56.0", None),
+            ("com/salesforce/api/rest/56.0;client=", None),
+            ("", None),
+        ] {
+            let header = ChangeEventHeader { change_origin: origin.to_owned(), ..Default::default() };
+            assert_eq!(header.client_name(), expect, "{origin}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use http::{Method, Request};
 use serde::Serialize;
 use tombolo_schema::ApiVersion;
 
-use super::{Repeat, bare, json, path::Path};
+use super::{Repeat, bare, json, path::Path, writing};
 use crate::{AllOrNone, Record, Result};
 
 /// The most records that one call writes.
@@ -13,37 +13,50 @@ pub(crate) const MAX_WRITTEN: usize = 200;
 /// The most records that one call reads by POST.
 pub(crate) const MAX_READ: usize = 2000;
 
+/// Where collections of several objects go.
+const RESOURCE: &[&str] = &["composite", "sobjects"];
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Written<'a> {
-    all_or_none: bool,
-    records: &'a [&'a Record],
+pub(crate) struct Written<'a> {
+    pub(crate) all_or_none: bool,
+    pub(crate) records: &'a [&'a Record],
 }
 
 #[derive(Serialize)]
-struct Wanted<'a> {
-    ids: &'a [&'a str],
-    fields: &'a [&'a str],
+pub(crate) struct Wanted<'a> {
+    pub(crate) ids: &'a [&'a str],
+    pub(crate) fields: &'a [&'a str],
 }
 
 pub(crate) fn create(version: ApiVersion, records: &[&Record], all_or_none: AllOrNone) -> Result<Request<Bytes>> {
-    write(Method::POST, version, records, all_or_none)
+    write(Method::POST, Path::data(version, RESOURCE)?, records, all_or_none, Repeat::Never)
 }
 
 pub(crate) fn update(version: ApiVersion, records: &[&Record], all_or_none: AllOrNone) -> Result<Request<Bytes>> {
-    write(Method::PATCH, version, records, all_or_none)
+    write(Method::PATCH, Path::data(version, RESOURCE)?, records, all_or_none, Repeat::Never)
 }
 
-fn write(method: Method, version: ApiVersion, records: &[&Record], all: AllOrNone) -> Result<Request<Bytes>> {
-    let path = Path::data(version, &["composite", "sobjects"])?;
-    json(method, path, &Written { all_or_none: all == AllOrNone::Yes, records }, Repeat::Never)
+pub(crate) fn upsert(
+    version: ApiVersion,
+    object: &str,
+    field: &str,
+    records: &[&Record],
+    all_or_none: AllOrNone,
+) -> Result<Request<Bytes>> {
+    let path = Path::data(version, &["composite", "sobjects", object, field])?;
+    write(Method::PATCH, path, records, all_or_none, Repeat::Upsert)
+}
+
+fn write(method: Method, path: Path, records: &[&Record], all: AllOrNone, repeat: Repeat) -> Result<Request<Bytes>> {
+    writing(json(method, path, &Written { all_or_none: all == AllOrNone::Yes, records }, repeat))
 }
 
 /// Repeating it would report the records that it had deleted as missing, so it is not repeated.
 pub(crate) fn delete(version: ApiVersion, ids: &[&str], all_or_none: AllOrNone) -> Result<Request<Bytes>> {
     let all = if all_or_none == AllOrNone::Yes { "true" } else { "false" };
-    let path = Path::data(version, &["composite", "sobjects"])?.with("ids", &ids.join(",")).with("allOrNone", all);
-    bare(Method::DELETE, path, Repeat::Never)
+    let path = Path::data(version, RESOURCE)?.with("ids", &ids.join(",")).with("allOrNone", all);
+    writing(bare(Method::DELETE, path, Repeat::Never))
 }
 
 pub(crate) fn retrieve(version: ApiVersion, object: &str, ids: &[&str], fields: &[&str]) -> Result<Request<Bytes>> {
@@ -75,6 +88,12 @@ mod tests {
                 format!("PATCH {base}"),
                 r#"{"allOrNone":false,"records":[{"attributes":{"type":"Contact"},"Id":"003x","LastName":"B"}]}"#,
                 Repeat::Never,
+            ),
+            (
+                upsert(v, "Contact", "Key__c", &[&new], AllOrNone::No),
+                format!("PATCH {base}/Contact/Key__c"),
+                r#"{"allOrNone":false,"records":[{"attributes":{"type":"Contact"},"LastName":"A"}]}"#,
+                Repeat::Upsert,
             ),
             (
                 delete(v, &["1", "2"], AllOrNone::No),

@@ -28,7 +28,7 @@ pub(crate) fn query(version: ApiVersion, soql: &str, scope: Scope) -> Result<Req
 
 /// The query with the moments that `LAST_N_HOURS:n` stands for: no org knows it (soql.md 4).
 /// What does not parse goes as it is: the org says what is wrong with it.
-fn known_everywhere(soql: &str, now: Timestamp) -> Cow<'_, str> {
+pub(crate) fn known_everywhere(soql: &str, now: Timestamp) -> Cow<'_, str> {
     const HOURS: &[u8] = b"LAST_N_HOURS";
     if !soql.as_bytes().windows(HOURS.len()).any(|word| word.eq_ignore_ascii_case(HOURS)) {
         return Cow::Borrowed(soql);

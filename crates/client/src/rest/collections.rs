@@ -1,12 +1,13 @@
 //! Many records in one call. Longer lists are split; results come in the order of what was given.
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use serde::de::DeserializeOwned;
 use tombolo_schema::{ApiVersion, ErrorCode};
 
 use crate::{
     Client, Error, ErrorKind, Record, Result, SaveResult,
+    client::decode,
     request::collections::{self, MAX_READ, MAX_WRITTEN},
 };
 
@@ -50,19 +51,41 @@ impl Collections {
     /// records to know exactly what an error is about. Records that met a lock are sent again.
     pub async fn create(&self, records: &[Record], all_or_none: AllOrNone) -> Result<Vec<SaveResult>> {
         let records: Vec<&Record> = records.iter().collect();
-        self.write(&records, all_or_none, collections::create).await
+        self.write(&records, all_or_none, &collections::create).await
     }
 
     /// Changes records, 200 a call. Each holds its `Id` among its fields.
     pub async fn update(&self, records: &[Record], all_or_none: AllOrNone) -> Result<Vec<SaveResult>> {
         let records: Vec<&Record> = records.iter().collect();
-        self.write(&records, all_or_none, collections::update).await
+        self.write(&records, all_or_none, &collections::update).await
+    }
+
+    /// Creates or changes records of one object, 200 a call, by an external id that each holds among its fields.
+    ///
+    /// ```no_run
+    /// # use tombolo_client::{AllOrNone, Record};
+    /// # async fn run(client: tombolo_client::Client, people: Vec<Record>) -> tombolo_client::Result<()> {
+    /// let results = client.collections().upsert("Contact", "Penguin_Id__c", &people, AllOrNone::No).await?;
+    /// println!("{} are new", results.iter().filter(|result| result.created == Some(true)).count());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn upsert(
+        &self,
+        object: &str,
+        field: &str,
+        records: &[Record],
+        all_or_none: AllOrNone,
+    ) -> Result<Vec<SaveResult>> {
+        let records: Vec<&Record> = records.iter().collect();
+        let request = |version, records: &[&Record], all| collections::upsert(version, object, field, records, all);
+        self.write(&records, all_or_none, &request).await
     }
 
     /// Deletes records, 200 a call.
     pub async fn delete<I: AsRef<str>>(&self, ids: &[I], all_or_none: AllOrNone) -> Result<Vec<SaveResult>> {
         let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
-        self.write(&ids, all_or_none, collections::delete).await
+        self.write(&ids, all_or_none, &collections::delete).await
     }
 
     /// Reads records of one object, 2,000 a call. `None` stands for one that does not exist or is not visible.
@@ -86,7 +109,7 @@ impl Collections {
         &self,
         items: &[T],
         all_or_none: AllOrNone,
-        request: fn(ApiVersion, &[T], AllOrNone) -> Result<Request<Bytes>>,
+        request: &Making<'_, T>,
     ) -> Result<Vec<SaveResult>> {
         if all_or_none == AllOrNone::Yes && items.len() > MAX_WRITTEN {
             let message = format!("all or none holds for at most {MAX_WRITTEN} records, not for {}", items.len());
@@ -105,11 +128,13 @@ impl Collections {
         &self,
         items: &[T],
         all_or_none: AllOrNone,
-        request: fn(ApiVersion, &[T], AllOrNone) -> Result<Request<Bytes>>,
+        request: &Making<'_, T>,
     ) -> Result<Vec<SaveResult>> {
         let (version, backoff) = (self.client.api_version(), &self.client.shared().backoff);
         let mut results: Vec<SaveResult> = self.answers(request(version, items, all_or_none)?, items.len()).await?;
-        for attempt in 1..backoff.max_attempts() {
+        // Whoever sends once wants one call and its results.
+        let attempts = if self.client.options().sends_once() { 1 } else { backoff.max_attempts() };
+        for attempt in 1..attempts {
             let again = match all_or_none {
                 AllOrNone::No => positions_locked(&results),
                 AllOrNone::Yes if results.iter().any(is_locked) => (0..items.len()).collect(),
@@ -118,7 +143,11 @@ impl Collections {
             if again.is_empty() {
                 break;
             }
-            tokio::time::sleep(backoff.delay(attempt)).await;
+            let delay = backoff.delay(attempt);
+            if self.client.options().deadline().is_some_and(|deadline| deadline.left() <= delay) {
+                break;
+            }
+            tokio::time::sleep(delay).await;
             let locked: Vec<T> = again.iter().map(|at| items[*at]).collect();
             let answers = match self.answers(request(version, &locked, all_or_none)?, locked.len()).await {
                 Ok(answers) => answers,
@@ -134,15 +163,20 @@ impl Collections {
     }
 
     async fn answers<T: DeserializeOwned>(&self, request: Request<Bytes>, expected: usize) -> Result<Vec<T>> {
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let answers: Vec<T> = self.client.read(request).await?;
-        if answers.len() != expected {
-            let message = format!("{expected} records were sent, but {} were answered", answers.len());
-            return Err(Error::new(ErrorKind::Decode, message).with_request(&method, &uri));
-        }
-        Ok(answers)
+        let read = |answer: &Response<Bytes>| {
+            let answers: Vec<T> = decode(answer)?;
+            if answers.len() != expected {
+                let message = format!("{expected} records were sent, but {} were answered", answers.len());
+                return Err(Error::new(ErrorKind::Decode, message));
+            }
+            Ok(answers)
+        };
+        self.client.read_with(request, read).await
     }
 }
+
+/// How the request for some of the items is made.
+type Making<'a, T> = dyn Fn(ApiVersion, &[T], AllOrNone) -> Result<Request<Bytes>> + Send + Sync + 'a;
 
 fn is_locked(result: &SaveResult) -> bool {
     !result.success && result.errors.iter().any(|error| *error.code() == ErrorCode::UnableToLockRow)

@@ -1,10 +1,13 @@
 //! What objects and fields there are. Every key may be missing or null; the whole answer stays reachable.
 
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 use tombolo_schema::FieldType;
 
-use crate::{Client, Error, ErrorKind, Result, request::describe};
+use crate::{Client, Error, ErrorKind, Result, client::decode, error::last_modified, request::describe};
 
 /// Null and absent are the default: describe has null where a switch does not apply (metadata.md 1.2).
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
@@ -19,7 +22,9 @@ macro_rules! described {
         pub struct $name {
             $($(#[$field_meta])* #[serde(default, rename = $key, deserialize_with = "or_default")] pub $field: $type,)*
             $(/// The answer as it came.
-            #[serde(skip)] pub $raw: Value,)?
+            #[serde(skip)] pub $raw: Value,
+            /// When it was last changed, for the next conditional request, where the answer says so.
+            #[serde(skip)] pub last_modified: Option<Timestamp>,)?
         }
     };
 }
@@ -276,15 +281,34 @@ impl GlobalDescribe {
 impl Client {
     /// An object with all its fields.
     pub async fn describe(&self, object: &str) -> Result<ObjectDescribe> {
-        let raw: Value = self.read(describe::object(self.api_version(), object)?).await?;
-        Ok(ObjectDescribe { raw: raw.clone(), ..read(raw)? })
+        self.read_with(describe::object(self.api_version(), object)?, object_of).await
+    }
+
+    /// The same, or `None` if it was not changed after this moment: the
+    /// [`last_modified`](ObjectDescribe::last_modified) of the last one.
+    pub async fn describe_if_modified_since(&self, object: &str, since: Timestamp) -> Result<Option<ObjectDescribe>> {
+        let request = describe::object_if_modified(self.api_version(), object, since)?;
+        let read = |answer: &Response<Bytes>| match answer.status() {
+            StatusCode::NOT_MODIFIED => Ok(None),
+            _ => object_of(answer).map(Some),
+        };
+        self.read_with(request, read).await
     }
 
     /// All objects that the user may see.
     pub async fn describe_global(&self) -> Result<GlobalDescribe> {
-        let raw: Value = self.read(describe::global(self.api_version())?).await?;
-        Ok(GlobalDescribe { raw: raw.clone(), ..read(raw)? })
+        self.read_with(describe::global(self.api_version())?, global_of).await
     }
+}
+
+fn global_of(answer: &Response<Bytes>) -> Result<GlobalDescribe> {
+    let raw: Value = decode(answer)?;
+    Ok(GlobalDescribe { raw: raw.clone(), last_modified: last_modified(answer.headers()), ..read(raw)? })
+}
+
+fn object_of(answer: &Response<Bytes>) -> Result<ObjectDescribe> {
+    let raw: Value = decode(answer)?;
+    Ok(ObjectDescribe { raw: raw.clone(), last_modified: last_modified(answer.headers()), ..read(raw)? })
 }
 
 fn read<T: DeserializeOwned>(raw: Value) -> Result<T> {

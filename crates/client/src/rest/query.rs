@@ -9,12 +9,15 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream};
-use http::Request;
+use http::{Request, Response};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::pages::{Page, Pages};
 use crate::{
     Client, Error, ErrorKind, Record, Result,
+    client::decode,
+    error::server_time,
     request::query::{self, Scope},
 };
 
@@ -29,12 +32,15 @@ pub struct QueryPage {
     pub records: Vec<Record>,
     /// Where the next page is; for [`Client::next_page`].
     pub next: Option<String>,
+    /// The server's clock when it answered (the answer's `Date`), whole seconds. A part of a composite has none of
+    /// its own.
+    pub server_time: Option<Timestamp>,
 }
 
 /// A page as it comes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answered {
+pub(crate) struct Answered {
     total_size: u64,
     done: bool,
     records: Vec<Record>,
@@ -50,7 +56,7 @@ impl TryFrom<Answered> for QueryPage {
             // To go on as if it were the last page would lose records without a word.
             return Err(Error::new(ErrorKind::Decode, "the query has more pages, but the answer does not say where"));
         }
-        Ok(Self { total_size, done, records, next: next_records_url.filter(|_| !done) })
+        Ok(Self { total_size, done, records, next: next_records_url.filter(|_| !done), server_time: None })
     }
 }
 
@@ -58,17 +64,24 @@ impl TryFrom<Answered> for QueryPage {
 #[must_use = "a stream does nothing unless polled"]
 pub struct RecordStream {
     pages: Pages<Record>,
-    total_size: Arc<OnceLock<u64>>,
+    first: Arc<OnceLock<First>>,
+}
+
+/// What the first page says about all of them.
+#[derive(Debug)]
+struct First {
+    total_size: u64,
+    server_time: Option<Timestamp>,
 }
 
 impl RecordStream {
     fn new(client: &Client, soql: String, scope: Scope) -> Self {
-        let total_size = Arc::new(OnceLock::new());
-        let (first_client, first_size) = (client.clone(), total_size.clone());
+        let known = Arc::new(OnceLock::new());
+        let (first_client, first_known) = (client.clone(), known.clone());
         let first = async move {
             let page = first_client.page(query::query(first_client.api_version(), &soql, scope)?).await?;
             // Set once, here.
-            let _ = first_size.set(page.total_size);
+            let _ = first_known.set(First { total_size: page.total_size, server_time: page.server_time });
             Ok(Page { items: page.records, next: page.next })
         };
         let client = client.clone();
@@ -77,12 +90,17 @@ impl RecordStream {
             let page = async move { client.next_page(&next).await };
             page.map(|page| page.map(|page| Page { items: page.records, next: page.next })).boxed()
         };
-        Self { pages: Pages::new(first.boxed(), fetch), total_size }
+        Self { pages: Pages::new(first.boxed(), fetch), first: known }
     }
 
     /// The number of records of all pages, once the first page has come.
     pub fn total_size(&self) -> Option<u64> {
-        self.total_size.get().copied()
+        self.first.get().map(|first| first.total_size)
+    }
+
+    /// The server's clock when it answered with the first page (the answer's `Date`), whole seconds.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        self.first.get()?.server_time
     }
 }
 
@@ -132,9 +150,11 @@ impl Client {
     }
 
     async fn page(&self, request: Request<Bytes>) -> Result<QueryPage> {
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let page: Answered = self.read(request).await?;
-        QueryPage::try_from(page).map_err(|error| error.with_request(&method, &uri))
+        let read = |answer: &Response<Bytes>| {
+            let page = QueryPage::try_from(decode::<Answered>(answer)?)?;
+            Ok(QueryPage { server_time: server_time(answer.headers()), ..page })
+        };
+        self.read_with(request, read).await
     }
 }
 

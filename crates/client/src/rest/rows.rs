@@ -1,10 +1,11 @@
 //! Single rows: create, retrieve, update, upsert, delete.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use tombolo_schema::ErrorCode;
 
-use crate::{ApiError, Client, Error, Fields, Record, Result, error::read_api_error, request::rows};
+use crate::{ApiError, Client, Error, Fields, Record, Result, client::decode, error::read_api_error, request::rows};
 
 /// What became of one record that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -61,22 +62,37 @@ impl Client {
         self.send(rows::update(self.api_version(), object, id.as_ref(), fields)?).await.map(drop)
     }
 
+    /// Changes fields of a record, unless somebody has changed it after this moment (whole seconds; the
+    /// `LastModifiedDate` that was read): then the error is
+    /// [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed), and nothing was written.
+    ///
+    /// An edit within the same second is not noticed.
+    pub async fn update_if_unmodified_since(
+        &self,
+        object: &str,
+        id: impl AsRef<str>,
+        fields: &Fields,
+        since: Timestamp,
+    ) -> Result<()> {
+        let request = rows::update_if_unmodified(self.api_version(), object, id.as_ref(), fields, since)?;
+        self.send(request).await.map(drop)
+    }
+
     /// Creates a record, or changes the one with this value in an external id field.
     pub async fn upsert(&self, object: &str, field: &str, value: &str, fields: &Fields) -> Result<SaveResult> {
         let request = rows::upsert(self.api_version(), object, field, value, fields)?;
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let answer = self.send(request).await?;
-        if answer.body().is_empty() {
+        self.read_with(request, |answer| match answer.body().is_empty() {
             // Before version 46 an update has no body, and so no Id (rest.md 2.4).
-            return Ok(SaveResult { id: None, success: true, errors: Vec::new(), created: Some(false) });
-        }
-        crate::client::decode(&answer).map_err(|error| error.with_request(&method, &uri))
+            true => Ok(SaveResult { id: None, success: true, errors: Vec::new(), created: Some(false) }),
+            false => decode(answer),
+        })
+        .await
     }
 
     /// Moves a record to the recycle bin.
     pub async fn delete(&self, object: &str, id: impl AsRef<str>) -> Result<()> {
         match self.send(rows::delete(self.api_version(), object, id.as_ref())?).await {
-            Err(error) if was_ours(&error) => Ok(()),
+            Err(error) if was_ours(&error) && !self.options().sends_once() => Ok(()),
             other => other.map(drop),
         }
     }

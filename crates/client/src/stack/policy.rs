@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tombolo_schema::ErrorCode;
+
 use crate::{Error, ErrorKind, request::Repeat};
 
 /// When and how often a request is sent again. The default retries; [`RetryPolicy::none`] does not.
@@ -76,8 +78,8 @@ enum Failure {
     NotDone,
     /// It left; what became of it is unknown.
     LostAnswer,
-    /// The server said that it failed, and so rolled back.
-    Failed,
+    /// It was answered, but with nothing that says what became of it. The next answer would say no more.
+    Unclear,
     /// A lock was held elsewhere. Nothing was written.
     Locked,
     /// Too many long requests at once. Nothing was done.
@@ -107,9 +109,9 @@ fn verdict(failure: Failure, may_repeat: bool) -> Verdict {
     match (failure, may_repeat) {
         (Failure::NotDone | Failure::Locked, _) => Verdict::Again(Pace::Usual),
         (Failure::Crowded, _) => Verdict::Again(Pace::Long),
-        (Failure::LostAnswer | Failure::Failed, true) => Verdict::Again(Pace::Usual),
-        (Failure::LostAnswer, false) => Verdict::Unknown,
-        (Failure::Failed, false) | (Failure::Settled, _) => Verdict::GiveUp,
+        (Failure::LostAnswer, true) => Verdict::Again(Pace::Usual),
+        (Failure::LostAnswer | Failure::Unclear, false) => Verdict::Unknown,
+        (Failure::Unclear, true) | (Failure::Settled, _) => Verdict::GiveUp,
     }
 }
 
@@ -121,9 +123,11 @@ fn failure(error: &Error) -> Failure {
         // Turned away before it reached the org (rest.md 2.2).
         (_, Some(420 | 429)) => Failure::NotDone,
         (ErrorKind::LimitExceeded, _) if error.is_concurrency_limit() => Failure::Crowded,
-        // A gateway that gave up, or an answer that does not come from the API, says nothing about the write.
-        (ErrorKind::Unavailable, Some(500)) if !error.api_errors().is_empty() => Failure::Failed,
+        // A gateway that gave up, an answer that does not come from the API, an UNKNOWN_EXCEPTION: each may come
+        // after the commit.
         (ErrorKind::Unavailable, _) => Failure::LostAnswer,
+        (ErrorKind::TooLarge, _) if error.was_sent() => Failure::Unclear,
+        (ErrorKind::Api, Some(500..)) if matches!(error.code(), None | Some(ErrorCode::Other(_))) => Failure::Unclear,
         (
             ErrorKind::Api
             | ErrorKind::Login
@@ -132,6 +136,8 @@ fn failure(error: &Error) -> Failure {
             | ErrorKind::MultipleMatches
             | ErrorKind::Forbidden
             | ErrorKind::LimitExceeded
+            | ErrorKind::PreconditionFailed
+            | ErrorKind::Halted
             | ErrorKind::UnknownOutcome
             | ErrorKind::InvalidQuery
             | ErrorKind::InvalidName
@@ -177,7 +183,15 @@ impl Backoff {
     }
 
     /// What to do about `error`, which ended the attempt with this number, so long after the first began.
-    pub(crate) fn next(&self, error: Error, repeat: Repeat, attempt: u32, elapsed: Duration) -> Next {
+    /// `left` is what is left until the deadline of the call, if it has one.
+    pub(crate) fn next(
+        &self,
+        error: Error,
+        repeat: Repeat,
+        attempt: u32,
+        elapsed: Duration,
+        left: Option<Duration>,
+    ) -> Next {
         let may_repeat = match repeat {
             Repeat::Safe => true,
             Repeat::Upsert => self.policy.repeat_upserts,
@@ -190,7 +204,8 @@ impl Backoff {
             Verdict::Unknown => return Next::Stop(error.into_unknown_outcome()),
         };
         let wait = self.wait(pace, attempt, error.retry_after());
-        if attempt >= self.policy.max_attempts || elapsed + wait > self.policy.deadline {
+        let too_late = elapsed + wait > self.policy.deadline || left.is_some_and(|left| wait >= left);
+        if attempt >= self.policy.max_attempts || too_late {
             return Next::Stop(error);
         }
         Next::Wait(wait)
@@ -228,7 +243,7 @@ mod tests {
     }
 
     fn outcome(error: Error, repeat: Repeat) -> &'static str {
-        match Backoff::new(&RetryPolicy::default().seed(1)).next(error, repeat, 1, Duration::ZERO) {
+        match Backoff::new(&RetryPolicy::default().seed(1)).next(error, repeat, 1, Duration::ZERO, None) {
             Next::Wait(delay) if delay > Duration::from_secs(5) => "later",
             Next::Wait(_) => "again",
             Next::Stop(error) if error.kind() == ErrorKind::UnknownOutcome => "unknown",
@@ -247,7 +262,11 @@ mod tests {
             (answered(503, "SERVER_UNAVAILABLE", "m").into_unsent(), "again", "again"),
             (answered(502, "", "<html>"), "again", "unknown"),
             (answered(500, "", ""), "again", "unknown"),
-            (answered(500, "UNKNOWN_EXCEPTION", "m"), "again", "stop"),
+            (answered(500, "UNKNOWN_EXCEPTION", "m"), "again", "unknown"),
+            (answered(500, "SOMETHING_NEW", "m"), "stop", "unknown"),
+            (answered(500, "MALFORMED_ID", "m"), "stop", "stop"),
+            (answered(412, "", ""), "stop", "stop"),
+            (Error::new(ErrorKind::TooLarge, "large").mark_sent(), "stop", "unknown"),
             (answered(500, "APEX_ERROR", "m"), "stop", "stop"),
             (answered(420, "", ""), "again", "again"),
             (answered(429, "", ""), "again", "again"),
@@ -269,7 +288,7 @@ mod tests {
     fn upserts_are_repeated_when_asked() {
         let backoff = Backoff::new(&RetryPolicy::default().repeat_upserts(true));
         let lost = Error::new(ErrorKind::Connect, "broke").mark_sent();
-        assert!(matches!(backoff.next(lost, Repeat::Upsert, 1, Duration::ZERO), Next::Wait(_)));
+        assert!(matches!(backoff.next(lost, Repeat::Upsert, 1, Duration::ZERO, None), Next::Wait(_)));
     }
 
     #[test]
@@ -277,7 +296,7 @@ mod tests {
         let policy = RetryPolicy::default().max_attempts(3).deadline(Duration::from_secs(60));
         let next = |attempt, elapsed| {
             let error = Error::new(ErrorKind::Connect, "broke");
-            Backoff::new(&policy).next(error, Repeat::Safe, attempt, Duration::from_secs(elapsed))
+            Backoff::new(&policy).next(error, Repeat::Safe, attempt, Duration::from_secs(elapsed), None)
         };
         assert!(matches!(next(2, 0), Next::Wait(_)));
         assert!(matches!(next(3, 0), Next::Stop(error) if error.attempts() == 3));

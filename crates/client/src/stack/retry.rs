@@ -10,7 +10,7 @@ use tower::{Service, ServiceExt as _};
 use super::{Answer, Backoff, RetryPolicy, policy::Next};
 use crate::{
     Error, Result,
-    request::{Repeat, Unjudged},
+    request::{Deadline, Repeat, Unjudged},
 };
 
 #[derive(Debug, Clone)]
@@ -53,6 +53,7 @@ where
 {
     let repeat = request.extensions().get().copied().unwrap_or_else(|| Repeat::of(request.method()));
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let deadline: Option<Deadline> = request.extensions().get().copied();
     let begun = Instant::now();
     let mut attempt = 1;
     loop {
@@ -62,7 +63,7 @@ where
             Err(error) => error.with_request(&method, &uri),
         };
         let kind = error.kind();
-        match backoff.next(error, repeat, attempt, begun.elapsed()) {
+        match backoff.next(error, repeat, attempt, begun.elapsed(), deadline.map(Deadline::left)) {
             Next::Stop(error) => return Err(error),
             Next::Wait(delay) => {
                 tracing::info!(%method, path = uri.path(), %kind, attempt, ?delay, "sending again");
@@ -137,6 +138,24 @@ mod tests {
             let name = format!("{script:?}");
             let (result, seen, _) = run(script, repeat).await;
             assert_eq!((result, seen), (expect, requests), "{name}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_attempt_begins_after_the_deadline() {
+        for (left, requests) in [(0, 1), (1, 2), (600, 5)] {
+            let seen = Arc::new(Mutex::new(0));
+            let counted = seen.clone();
+            let inner = tower::service_fn(move |_: Request<Bytes>| {
+                *counted.lock().unwrap() += 1;
+                async { Err::<Response<Bytes>, _>(Error::new(ErrorKind::Connect, "cannot connect")) }
+            });
+            let deadline = Deadline(Instant::now() + Duration::from_secs(left));
+            let request = Request::get("/x").extension(deadline).body(Bytes::new()).unwrap();
+            let begun = Instant::now();
+            let error = Retry::new(inner, &RetryPolicy::default().seed(3)).oneshot(request).await.unwrap_err();
+            assert_eq!((error.kind(), *seen.lock().unwrap()), (ErrorKind::Connect, requests), "{left}");
+            assert!(begun.elapsed() <= Duration::from_secs(left));
         }
     }
 

@@ -13,7 +13,10 @@ use reqwest::{Certificate, redirect};
 use tower::Service;
 
 use super::Answer;
-use crate::{Error, ErrorKind, Result, request::Within};
+use crate::{
+    Error, ErrorKind, Result,
+    request::{Deadline, Within},
+};
 
 /// How the network is used.
 #[derive(Debug)]
@@ -79,12 +82,17 @@ impl Service<Request<Bytes>> for Transport {
     fn call(&mut self, request: Request<Bytes>) -> Answer {
         let http = if is_loopback(request.uri()) { self.direct.clone() } else { self.http.clone() };
         let within = request.extensions().get::<Within>().map_or(self.timeout, |within| within.0);
+        let deadline = request.extensions().get::<Deadline>().copied();
+        let within = deadline.map_or(within, |deadline| within.min(deadline.left()));
         let max_body = self.max_body;
+        if within.is_zero() {
+            return Box::pin(async { Err(Deadline::passed()) });
+        }
         Box::pin(async move {
             let (method, uri) = (request.method().clone(), request.uri().clone());
             let answer = tokio::time::timeout(within, send(http, request, max_body)).await;
             let late = |_| {
-                let message = format!("no answer within {} seconds", within.as_secs());
+                let message = format!("no answer within {within:.1?}");
                 Err(Error::new(ErrorKind::Timeout, message).mark_sent())
             };
             answer.unwrap_or_else(late).map_err(|error| error.with_request(&method, &uri))
@@ -176,6 +184,20 @@ mod tests {
         let request = Request::get(uri).extension(within).body(Bytes::new()).unwrap();
         let error = Transport::new(&settings).unwrap().call(request).await.unwrap_err();
         assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Timeout, true));
+    }
+
+    #[tokio::test]
+    async fn nothing_leaves_after_its_deadline() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let settings = Settings { ca_certificates: &[], timeout: Duration::from_secs(600), max_body: 1 };
+        let mut transport = Transport::new(&settings).unwrap();
+        for (left, sent) in [(Duration::ZERO, false), (Duration::from_millis(50), true)] {
+            let uri = format!("http://{}/", silent.local_addr().unwrap());
+            let deadline = Deadline(tokio::time::Instant::now() + left);
+            let request = Request::get(uri).extension(deadline).body(Bytes::new()).unwrap();
+            let error = transport.call(request).await.unwrap_err();
+            assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Timeout, sent));
+        }
     }
 
     #[test]

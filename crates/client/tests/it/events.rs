@@ -292,4 +292,30 @@ async fn recorded_refusals_and_events() {
     assert_eq!((header.commit_number, header.commit_timestamp), (11_640_466_607_976, 1_708_850_804_000));
     assert_eq!((header.record_ids.as_slice(), header.sequence_number), (&["a02Hs0000179WZ2IAM".to_owned()][..], 1));
     assert_eq!(header.changed_fields, ["Name", "LastModifiedDate"]);
+    assert_eq!(header.client_name(), Some("SfdcInternalAPI"));
+}
+
+#[tokio::test]
+async fn compound_fields_come_as_rows_have_them() {
+    let Some(text) = fixtures::read("streaming/event_cdc_compound_pubsub_header.json") else { return };
+    let mut payload: Value = serde_json::from_str(&text).unwrap();
+    payload["ChangeEventHeader"]["changedFields"] = json!(["BillingAddress.Street", "LastModifiedDate"]);
+    payload["ChangeEventHeader"]["nulledFields"] = json!(["Fax"]);
+    payload["Description"] = json!({"diff": "--- \n+++ 0"});
+    let data = json!({"payload": payload, "event": {"replayId": 7}});
+    let delivery = json!([{"channel": CHANNEL, "data": data}, {"channel": "/meta/connect", "successful": true}]);
+    let (_server, client) = org(vec![Held::Say(delivery)]).await;
+    let mut stream = client.subscribe(from(Replay::New));
+    until(&mut stream, "opened").await;
+    let Some(Ok(StreamItem::Event(event))) = stream.next().await else { panic!("no event") };
+    let fields = event.fields();
+    assert_eq!(fields["BillingStreet"], "415 Mission Street Suite B");
+    assert_eq!(fields["BillingCity"], Value::Null);
+    assert!(!fields.contains_key("BillingAddress") && !fields.contains_key("Description"));
+    assert_eq!(event.diffed(), ["Description"]);
+    assert_eq!(event.header.changed_components(), ["BillingStreet", "LastModifiedDate"]);
+    assert_eq!(
+        (event.header.nulled_fields.as_slice(), event.header.commit_user.as_str()),
+        (&["Fax".to_owned()][..], "0055f000005mc66AAA")
+    );
 }

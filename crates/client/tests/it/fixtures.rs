@@ -61,7 +61,7 @@ async fn describes() {
 async fn errors() {
     let cases = [
         ("err_request_limit_exceeded_403.json", 403, ErrorKind::LimitExceeded, "REQUEST_LIMIT_EXCEEDED"),
-        ("err_unknown_exception_500.json", 500, ErrorKind::Unavailable, "UNKNOWN_EXCEPTION"),
+        ("err_unknown_exception_500.json", 500, ErrorKind::UnknownOutcome, "UNKNOWN_EXCEPTION"),
         ("err_query_timeout_400.json", 400, ErrorKind::Api, "QUERY_TIMEOUT"),
         ("err_json_parser_datetime_400.json", 400, ErrorKind::Api, "JSON_PARSER_ERROR"),
         ("openstax_query_invalid_id_field_400.json", 400, ErrorKind::InvalidQuery, "INVALID_QUERY_FILTER_OPERATOR"),

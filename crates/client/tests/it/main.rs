@@ -6,19 +6,25 @@
     reason = "a test may stop at what it did not expect"
 )]
 
+mod composite;
 mod events;
 mod fixtures;
 mod rows;
 mod server;
 mod sessions;
+mod writes;
 
 use std::time::Duration;
 
-use tombolo_client::{Client, ClientBuilder, Credentials, RetryPolicy};
+use tombolo_client::{Client, ClientBuilder, Credentials, Fields, RetryPolicy};
 
 /// Retries without waiting: the delays have tests of their own.
 fn impatient() -> RetryPolicy {
     RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(2)).seed(1)
+}
+
+fn fields(value: serde_json::Value) -> Fields {
+    value.as_object().cloned().unwrap()
 }
 
 fn builder(origin: &str) -> ClientBuilder {

@@ -107,6 +107,12 @@ impl Drop for Server {
     }
 }
 
+/// Answers from a list, one request after the other.
+pub(crate) async fn scripted(replies: Vec<Reply>) -> Server {
+    let left = Mutex::new(replies.into_iter());
+    Server::start(move |_| left.lock().unwrap().next().unwrap_or_else(|| Reply::json(418, "one too many"))).await
+}
+
 async fn serve(stream: TcpStream, script: Script, list: Arc<Mutex<Vec<Seen>>>, told: Arc<watch::Sender<usize>>) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream).await {

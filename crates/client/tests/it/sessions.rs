@@ -135,7 +135,7 @@ async fn what_every_request_carries() {
     let client = builder(&server.origin).client_name("payroll").build().unwrap();
     assert_eq!(client.api_usage(), None);
     client.query_page("SELECT Id FROM A").await.unwrap();
-    client.named("tombolo.1.2.3").unwrap().query_page("SELECT Id FROM A").await.unwrap();
+    client.with_call_tag("tombolo.1.2.3").unwrap().query_page("SELECT Id FROM A").await.unwrap();
     let seen = server.seen();
     assert_eq!(seen[0].header("authorization"), "Bearer 00D000000000001!token-0");
     assert_eq!(seen[0].header("sforce-call-options"), "client=payroll");
