@@ -28,8 +28,8 @@ mod store;
 mod wire;
 
 pub use config::{OrgConfig, Ready};
-pub use core::faults::{Fault, FaultId, FaultKind, FaultSpan};
-pub use core::{CdcSelection, ClockMode, LimitProfile, Storage};
+pub use core::faults::{Fault, FaultId, FaultKind, FaultSpan, Rewrite, fault_kinds};
+pub use core::{CdcSelection, ClockMode, LimitProfile, SchemaEdit, Storage};
 pub use running::{OrgError, RunningOrg};
 pub use server::{RunningFile, running};
 pub use wire::routes::served_paths;

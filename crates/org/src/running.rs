@@ -10,7 +10,7 @@ use std::{
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    CdcSelection, Fault, OrgConfig, Ready, Storage,
+    CdcSelection, Fault, OrgConfig, Ready, SchemaEdit, Storage,
     core::{
         Core,
         faults::FaultId,
@@ -143,6 +143,12 @@ impl RunningOrg {
         blocking(move || app.select_cdc(selection)).await
     }
 
+    /// Edits the schema: all of the edits, or none. Describe, queries, writes and events follow at once.
+    pub async fn edit_schema(&self, edits: Vec<SchemaEdit>) -> Result<(), OrgError> {
+        let app = Arc::clone(&self.app);
+        blocking(move || app.core.edit_schema(&edits)).await
+    }
+
     /// Misbehaves from now on.
     pub fn inject(&self, fault: Fault) -> FaultId {
         self.app.inject(fault)
@@ -150,12 +156,12 @@ impl RunningOrg {
 
     /// Takes a fault back; tells whether it was still there.
     pub fn clear(&self, fault: FaultId) -> bool {
-        self.app.faults.clear(fault)
+        self.app.core.faults().clear(fault)
     }
 
     /// Takes all faults back.
     pub fn clear_faults(&self) {
-        self.app.faults.clear_all();
+        self.app.core.faults().clear_all();
     }
 
     /// Sets the org's clock forward.

@@ -43,10 +43,10 @@ impl Core {
         let table = quoted(&object.name);
         let sql =
             format!("SELECT \"Id\" FROM {table} WHERE {stamp} >= ?1 AND {stamp} < ?2{live} ORDER BY {stamp}, \"Id\"");
-        let ids = self.snapshot(|connection| {
+        let (ids, _) = self.read_as_seen(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map(params![span.from_ms, span.to_ms], |row| row.get::<_, String>(0))?;
-            rows.map(|id| parsed(&id?)).collect::<Result<Vec<_>>>()
+            Ok((rows.map(|id| parsed(&id?)).collect::<Result<Vec<_>>>()?, false))
         })?;
         if ids.len() > MOST_IDS {
             let message = "exceeded the number of ids that can be returned, use a smaller date range";
@@ -62,7 +62,7 @@ impl Core {
         let span = self.span(object, start, end, KEPT)?;
         let sql = "SELECT id, deleted_at FROM _deleted WHERE object = ?1 AND deleted_at >= ?2 AND deleted_at < ?3
                    ORDER BY deleted_at, id";
-        let records = self.snapshot(|connection| {
+        let (records, _) = self.read_as_seen(|connection| {
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query(params![&*object.name, span.from_ms, span.to_ms])?;
             let mut records = Vec::new();
@@ -70,7 +70,7 @@ impl Core {
                 let at = Timestamp::from_millisecond(row.get(1)?).map_err(|e| CoreError::Internal(e.to_string()))?;
                 records.push((parsed(&row.get::<_, String>(0)?)?, at));
             }
-            Ok(records)
+            Ok((records, false))
         })?;
         Ok(Deleted { records, earliest_date_available: span.horizon, latest_date_covered: span.covered })
     }

@@ -35,9 +35,12 @@ pub(crate) struct Session {
     pub(crate) user_id: Id,
     /// The token itself, by which sessions are told apart. It must not reach a log.
     pub(crate) token: String,
+    /// The how manieth session of the org it is.
+    pub(crate) number: u64,
 }
 
 struct Held {
+    number: u64,
     user_id: Id,
     last_used: Timestamp,
 }
@@ -53,6 +56,7 @@ pub(crate) struct Security {
 
 struct State {
     sessions: HashMap<String, Held>,
+    opened: u64,
     /// Only with a seed: same seed, same tokens.
     random: Option<fastrand::Rng>,
 }
@@ -66,7 +70,7 @@ impl Security {
             username: username.to_owned(),
             user_id,
             security_token: security_token.to_owned(),
-            state: Mutex::new(State { sessions: HashMap::new(), random }),
+            state: Mutex::new(State { sessions: HashMap::new(), opened: 0, random }),
         }
     }
 
@@ -79,13 +83,20 @@ impl Security {
         Ok(self.open(now))
     }
 
+    /// The number of the session that was opened last.
+    pub(crate) fn last_session(&self) -> u64 {
+        self.state().opened
+    }
+
     /// Opens a session of the org's user.
     pub(crate) fn open(&self, now: Timestamp) -> Session {
         let mut state = self.state();
         let secret = random_text(&mut state.random, 64);
         let token = format!("{}!{secret}", self.org_id.short());
-        state.sessions.insert(token.clone(), Held { user_id: self.user_id, last_used: now });
-        Session { user_id: self.user_id, token }
+        state.opened += 1;
+        let number = state.opened;
+        state.sessions.insert(token.clone(), Held { number, user_id: self.user_id, last_used: now });
+        Session { user_id: self.user_id, token, number }
     }
 
     /// The session of a token, which thereby lives on.
@@ -97,7 +108,7 @@ impl Security {
             return Err(Denied::Session);
         }
         held.last_used = held.last_used.max(now);
-        Ok(Session { user_id: held.user_id, token: token.to_owned() })
+        Ok(Session { user_id: held.user_id, token: token.to_owned(), number: held.number })
     }
 
     /// Lets a session live on that was in use all the time, however far the clock was set.
@@ -121,7 +132,9 @@ impl Security {
     pub(crate) fn reset(&self, keep: &str, now: Timestamp) {
         let mut state = self.state();
         state.sessions.clear();
-        state.sessions.insert(keep.to_owned(), Held { user_id: self.user_id, last_used: now });
+        state.opened += 1;
+        let number = state.opened;
+        state.sessions.insert(keep.to_owned(), Held { number, user_id: self.user_id, last_used: now });
     }
 
     /// Text nobody can guess, of letters and digits: client Ids and the like.

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex, RwLock},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,14 +12,16 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     Clock, ClockMode, Core, CoreConfig, EventLog, Inner, Limits, Registry, Storage,
     dml::bin,
+    faults::Faults,
     identity::Identity,
     ids::{self, Seed},
+    late::LateRows,
     query::Cursors,
     record::{CoreError, Result},
-    schema::{Kind, storage},
-    search, selection,
+    schema::{Kind, Source},
+    schema_edits, search, selection,
 };
-use crate::store::{Store, quoted, tables};
+use crate::store::{Store, quoted};
 
 /// With a seed, a manual clock begins here: then the same requests have the same answers.
 const SEEDED_START: Timestamp = Timestamp::constant(1_767_225_600, 0);
@@ -28,23 +30,29 @@ impl Core {
     /// Opens the org, or the one that its data folder holds.
     pub(crate) fn open(config: CoreConfig) -> Result<Self> {
         let store = Arc::new(Store::open(folder(&config.storage)).map_err(setup)?);
-        let (registry, seed, is_new) = store.write(|connection| prepare(connection, &config))?;
+        let (source, registry, seed, is_new) = store.write(|connection| prepare(connection, &config))?;
         let clock = Clock::starting_at(config.clock, start(&store, &config)?);
         let events = EventLog::open(Arc::clone(&store), clock.clone())?;
         let selected = selection::chosen(&registry, config.limits, &config.cdc);
         let selected = selected.map_err(|fault| CoreError::Setup(fault.message))?;
-        let core = Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             limits: Limits::new(config.limits, clock.clone()),
             schema: RwLock::new(Arc::new(registry)),
+            source: Mutex::new(source),
+            schema_since: RwLock::new(clock.now_in_seconds()),
             identity: Identity::of(seed)?,
             selected: RwLock::new(Arc::new(selected)),
             cursors: Cursors::default(),
+            faults: Faults::default(),
+            masked: Mutex::default(),
+            late: LateRows::default(),
             config,
             store,
             clock,
             events,
             seed,
-        }));
+        });
+        let core = Self(inner, None);
         core.write(&core.internal_caller(), |work| {
             if is_new {
                 core.add_first_rows(work)?;
@@ -56,9 +64,11 @@ impl Core {
 
     /// Back to how it was right after the start: projects stay, plans are loaded again, everything else goes.
     pub(crate) fn reset(&self) -> Result<()> {
+        self.undo_schema_edits()?;
         let registry = self.schema();
         self.limits().reset();
         self.cursors().clear();
+        self.late().clear();
         self.select_cdc(self.0.config.cdc.clone())?;
         self.write(&self.internal_caller(), |work| {
             let own = ["_deleted", "_cleared", "_counters", "_events", "_event_marks", "_plans"];
@@ -85,7 +95,7 @@ fn setup(error: impl std::fmt::Display) -> CoreError {
 }
 
 /// Makes or widens the tables; says which seed the org grew from, and whether it is new.
-fn prepare(connection: &Connection, config: &CoreConfig) -> Result<(Registry, Seed, bool)> {
+fn prepare(connection: &Connection, config: &CoreConfig) -> Result<(Source, Registry, Seed, bool)> {
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS _org (name TEXT PRIMARY KEY, value TEXT NOT NULL);
          CREATE TABLE IF NOT EXISTS _prefixes (object TEXT PRIMARY KEY, prefix TEXT NOT NULL);
@@ -95,14 +105,10 @@ fn prepare(connection: &Connection, config: &CoreConfig) -> Result<(Registry, Se
     bin::create(connection)?;
     EventLog::create(connection)?;
     search::create(connection)?;
+    schema_edits::create(connection)?;
     let (seed, is_new) = seed(connection, config)?;
-    let mut prefixes = read_prefixes(connection)?;
-    let registry = Registry::with_projects(&config.projects, &mut prefixes)?;
-    write_prefixes(connection, &prefixes)?;
-    for object in registry.objects().iter().filter(|o| o.kind == Kind::Rows) {
-        tables::ensure(connection, &object.name, &storage::columns(object)).map_err(setup)?;
-    }
-    Ok((registry, seed, is_new))
+    let (source, registry) = schema_edits::with_kept(connection, Source::of_projects(&config.projects)?)?;
+    Ok((source, registry, seed, is_new))
 }
 
 fn seed(connection: &Connection, config: &CoreConfig) -> Result<(Seed, bool)> {
@@ -117,12 +123,12 @@ fn seed(connection: &Connection, config: &CoreConfig) -> Result<(Seed, bool)> {
     Ok((Seed(seed), true))
 }
 
-fn read_prefixes(connection: &Connection) -> Result<BTreeMap<String, String>> {
+pub(super) fn read_prefixes(connection: &Connection) -> Result<BTreeMap<String, String>> {
     let mut statement = connection.prepare("SELECT object, prefix FROM _prefixes")?;
     Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
 }
 
-fn write_prefixes(connection: &Connection, prefixes: &BTreeMap<String, String>) -> Result<()> {
+pub(super) fn write_prefixes(connection: &Connection, prefixes: &BTreeMap<String, String>) -> Result<()> {
     let mut insert = connection.prepare("INSERT OR IGNORE INTO _prefixes VALUES (?1, ?2)")?;
     for (object, prefix) in prefixes {
         insert.execute(params![object, prefix])?;

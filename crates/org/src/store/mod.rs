@@ -12,7 +12,7 @@ pub(crate) mod tables;
 use std::{
     ops::Deref,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -36,7 +36,8 @@ pub(crate) enum OpenError {
 /// The database of one org.
 #[derive(Debug)]
 pub(crate) struct Store {
-    writer: Mutex<Connection>,
+    /// None after a panic in the middle of a lent transaction: the next write connects anew.
+    writer: Mutex<Option<Connection>>,
     readers: Mutex<Vec<Connection>>,
     /// Last, so that the files go after the connections.
     folder: Folder,
@@ -52,7 +53,7 @@ impl Store {
         let folder = Folder::open(folder)?;
         let database = |source| OpenError::Database { path: folder.path().display().to_string(), source };
         let writer = connect(&folder).map_err(database)?;
-        Ok(Self { writer: Mutex::new(writer), readers: Mutex::default(), folder })
+        Ok(Self { writer: Mutex::new(Some(writer)), readers: Mutex::default(), folder })
     }
 
     /// Reads in one snapshot.
@@ -84,6 +85,18 @@ impl Store {
         done.map(|(value, _)| (value, None))
     }
 
+    /// Reads in one snapshot, on a connection of its own: what the work does to it beside reading is gone afterwards,
+    /// unless it says that it will be read again.
+    pub(crate) fn read_apart<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<(T, bool), E>,
+    ) -> Result<(T, Option<Snapshot>), E> {
+        let reader = connect(&self.folder)?;
+        reader.execute_batch("BEGIN")?;
+        let (value, keep) = work(&reader)?;
+        Ok((value, keep.then_some(Snapshot(reader))))
+    }
+
     fn reader(&self) -> rusqlite::Result<Connection> {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         idle.map_or_else(|| connect(&self.folder), Ok)
@@ -101,11 +114,61 @@ impl Store {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = work(&transaction)?;
-        transaction.commit()?;
+        let mut writer = self.writer();
+        let mut connection = self.connected(&mut writer)?;
+        let done = (|| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })();
+        *writer = Some(connection);
+        done
+    }
+
+    /// Writes in one transaction that is lent to whoever takes part in it. It is undone unless the work says to keep it.
+    pub(crate) fn write_together<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Lent) -> Result<(T, bool), E>,
+    ) -> Result<T, E> {
+        let mut writer = self.writer();
+        let connection = self.connected(&mut writer)?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let lent = Lent(Arc::new(Mutex::new(Some(connection))));
+        let done = work(&lent);
+        let Some(connection) = lent.lock().take() else { return done.map(|(done, _)| done) };
+        let end = if matches!(done, Ok((_, true))) { "COMMIT" } else { "ROLLBACK" };
+        let ended = connection.execute_batch(end);
+        // A connection that cannot end its transaction is of no use any more.
+        *writer = ended.is_ok().then_some(connection);
+        let (done, _) = done?;
+        ended?;
         Ok(done)
+    }
+
+    /// The store as it is now, kept.
+    pub(crate) fn keep_snapshot(&self) -> rusqlite::Result<Snapshot> {
+        let reader = self.reader()?;
+        reader.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")?;
+        Ok(Snapshot(reader))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connected(&self, writer: &mut Option<Connection>) -> rusqlite::Result<Connection> {
+        writer.take().map_or_else(|| connect(&self.folder), Ok)
+    }
+}
+
+/// The connection of a transaction that several share, as long as it is open.
+#[derive(Debug, Clone)]
+pub(crate) struct Lent(Arc<Mutex<Option<Connection>>>);
+
+impl Lent {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

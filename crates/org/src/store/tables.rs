@@ -90,6 +90,34 @@ pub(crate) fn ensure(connection: &Connection, table: &str, columns: &[Column<'_>
     Ok(())
 }
 
+/// Makes room for a new column of a name that an old one has: the old one and its values are kept under another.
+pub(crate) fn put_aside(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<()> {
+    let found = columns_of(connection, table)?;
+    let key = column.to_ascii_lowercase();
+    if !found.contains_key(&key) {
+        return Ok(());
+    }
+    let mut number = 1;
+    let name = loop {
+        let name = format!("_was_{number}_{key}");
+        if !found.contains_key(&name) {
+            break name;
+        }
+        number += 1;
+    };
+    let index = quoted(&format!("{table}.{column}"));
+    let (table, column, name) = (quoted(table), quoted(column), quoted(&name));
+    connection
+        .execute_batch(&format!("DROP INDEX IF EXISTS {index}; ALTER TABLE {table} RENAME COLUMN {column} TO {name}"))
+}
+
+/// Cuts the texts of a column that are longer than this.
+pub(crate) fn shorten(connection: &Connection, table: &str, column: &str, length: u32) -> rusqlite::Result<()> {
+    let (table, column) = (quoted(table), quoted(column));
+    let sql = format!("UPDATE {table} SET {column} = substr({column}, 1, ?1) WHERE length({column}) > ?1");
+    connection.execute(&sql, [length]).map(drop)
+}
+
 fn add_column(connection: &Connection, table: &str, column: &Column<'_>) -> rusqlite::Result<()> {
     let (table, name, declaration) = (quoted(table), quoted(column.name), column.kind.declaration());
     connection.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {name} {declaration}"))

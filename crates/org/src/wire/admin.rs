@@ -14,8 +14,8 @@ use super::{
     json_in,
 };
 use crate::core::{
-    CdcSelection,
-    faults::{Fault, FaultId, FaultKind, FaultSpan},
+    CdcSelection, SchemaEdit,
+    faults::{Fault, FaultId, FaultKind, FaultSpan, Place, Rewrite},
 };
 
 /// Lets in who carries the admin token.
@@ -44,13 +44,20 @@ struct FaultBody {
     matching: Option<MatchBody>,
     delay: Option<String>,
     status: Option<u16>,
+    every: Option<u64>,
+    code: Option<String>,
+    message: Option<String>,
+    object: Option<String>,
+    field: Option<String>,
+    how: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MatchBody {
     path: Option<String>,
     channel: Option<String>,
+    object: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -86,21 +93,64 @@ fn fault(body: FaultBody) -> Result<Fault, Refusal> {
         }
         fault.status = Some(status);
     }
-    if let Some(matching) = body.matching {
-        (fault.path, fault.channel) = (matching.path, matching.channel);
+    if body.every == Some(0) {
+        return Err(wrong("\"every\" is 1 or more"));
     }
+    fault.every = body.every.unwrap_or(1);
+    (fault.code, fault.message, fault.field) = (body.code, body.message, body.field);
+    if let Some(how) = body.how {
+        let read = Rewrite::parse(&how);
+        let known = "upper, lower, trim, prefix TEXT, suffix TEXT, set VALUE";
+        fault.rewrite = Some(read.ok_or_else(|| wrong(format!("{how:?} is no rewriting; there are {known}")))?);
+    }
+    let matching = body.matching.unwrap_or_default();
+    (fault.path, fault.channel) = (matching.path, matching.channel);
+    fault.object = matching.object.or(body.object);
+    check(&fault)?;
     Ok(fault)
+}
+
+/// What a fault names has to make sense for what it befalls.
+fn check(fault: &Fault) -> Result<(), Refusal> {
+    let name = fault.kind.name();
+    let place = fault.kind.place();
+    let by_path = matches!(place, Place::Request | Place::Client);
+    let by_channel = matches!(place, Place::Event | Place::Client);
+    let by_object = matches!(place, Place::Event | Place::Record);
+    let given = [
+        ("path", fault.path.is_some(), by_path),
+        ("channel", fault.channel.is_some(), by_channel),
+        ("object", fault.object.is_some(), by_object),
+        ("field", fault.field.is_some(), matches!(fault.kind, FaultKind::RewriteField | FaultKind::HideField)),
+        ("how", fault.rewrite.is_some(), fault.kind == FaultKind::RewriteField),
+    ];
+    if let Some((what, ..)) = given.iter().find(|(_, given, fits)| *given && !fits) {
+        return Err(wrong(format!("{name} knows no {what}")));
+    }
+    let needed = match fault.kind {
+        FaultKind::RewriteField => fault.object.is_none() || fault.field.is_none() || fault.rewrite.is_none(),
+        FaultKind::HideField => fault.object.is_none() || fault.field.is_none(),
+        _ => false,
+    };
+    if needed {
+        let how = if fault.kind == FaultKind::RewriteField { ", how" } else { "" };
+        return Err(wrong(format!("{name} needs object, field{how}")));
+    }
+    if fault.kind == FaultKind::HideField && matches!(fault.span, FaultSpan::Count(_)) {
+        return Err(wrong(format!("{name} lasts a while or until it is taken back, not a number of times")));
+    }
+    Ok(())
 }
 
 /// `DELETE /_tombolo/faults`
 pub(crate) fn clear_all(call: &Call) -> Outcome {
-    call.app.faults.clear_all();
+    call.app.core.faults().clear_all();
     Ok(answer::no_content())
 }
 
 /// `DELETE /_tombolo/faults/ID`
 pub(crate) fn clear(call: &Call) -> Outcome {
-    let known = call.param("id").parse().is_ok_and(|id| call.app.faults.clear(FaultId(id)));
+    let known = call.param("id").parse().is_ok_and(|id| call.app.core.faults().clear(FaultId(id)));
     if known { Ok(answer::no_content()) } else { Err(Refusal::not_found()) }
 }
 
@@ -149,6 +199,60 @@ pub(crate) fn cdc(call: &Call) -> Outcome {
     };
     call.app.select_cdc(selection)?;
     Ok(answer::json(StatusCode::OK, &json!({ "selected": call.app.core.cdc_selected() })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SchemaBody {
+    #[serde(default)]
+    add: Vec<Defined>,
+    #[serde(default)]
+    change: Vec<Defined>,
+    #[serde(default)]
+    remove: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Defined {
+    object: String,
+    field: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    object: String,
+    field: String,
+}
+
+impl Defined {
+    /// The object, the field's name, and the rest of what is said of it.
+    fn parts(mut self) -> Result<(String, String, serde_json::Value), Refusal> {
+        match self.field.remove("fullName") {
+            Some(serde_json::Value::String(name)) => Ok((self.object, name, self.field.into())),
+            _ => Err(wrong("A field needs its \"fullName\"")),
+        }
+    }
+}
+
+/// `POST /_tombolo/schema`
+pub(crate) fn schema(call: &Call) -> Outcome {
+    let body: SchemaBody = body(call)?;
+    let mut edits = Vec::new();
+    for Named { object, field } in body.remove {
+        edits.push(SchemaEdit::Remove { object, field });
+    }
+    for defined in body.add {
+        let (object, field, definition) = defined.parts()?;
+        edits.push(SchemaEdit::Add { object, field, definition });
+    }
+    for defined in body.change {
+        let (object, field, definition) = defined.parts()?;
+        edits.push(SchemaEdit::Change { object, field, definition });
+    }
+    call.app.core.edit_schema(&edits)?;
+    Ok(answer::no_content())
 }
 
 fn body<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {
@@ -206,6 +310,12 @@ mod tests {
             r#"{"kind":"status_503","for":"soon"}"#,
             r#"{"kind":"status_503","sometimes":true}"#,
             r#"{"kind":"lost_answer","status":200}"#,
+            r#"{"kind":"lost_answer","match":{"object":"Account"}}"#,
+            r#"{"kind":"row_lock","match":{"path":"/x"}}"#,
+            r#"{"kind":"row_lock","every":0}"#,
+            r#"{"kind":"rewrite_field","object":"Account","how":"upper"}"#,
+            r#"{"kind":"rewrite_field","object":"Account","field":"Name","how":"shout"}"#,
+            r#"{"kind":"hide_field","object":"Account","field":"X__c","count":1}"#,
             r#"{"count":1}"#,
             "[]",
         ] {

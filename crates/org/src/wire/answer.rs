@@ -8,13 +8,20 @@ use http::{
 use serde::{Serialize, ser::SerializeMap};
 use tombolo_schema::ErrorCode;
 
-use crate::core::record::{CoreError, Fault};
+use crate::core::{
+    dml::PRECONDITION_FAILED,
+    record::{CoreError, Fault},
+};
 
 /// A whole answer.
 pub(crate) type Reply = Response<Body>;
 
 /// What a handler comes back with.
 pub(crate) type Outcome = Result<Reply, Refusal>;
+
+/// On an answer of 200: some records of a collection failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartlyFailed;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=UTF-8");
 const NOT_CACHED: HeaderValue = HeaderValue::from_static("no-cache,must-revalidate,max-age=0,no-store,private");
@@ -141,6 +148,9 @@ impl Refusal {
 impl From<CoreError> for Refusal {
     fn from(error: CoreError) -> Self {
         match error {
+            CoreError::Refused(faults) if faults.iter().any(|fault| fault.code.as_str() == PRECONDITION_FAILED) => {
+                Self::Finished(Box::new(super::conditional::empty(StatusCode::PRECONDITION_FAILED)))
+            }
             CoreError::Refused(faults) => {
                 let status = faults.first().map_or(StatusCode::BAD_REQUEST, |fault| status_of(&fault.code));
                 Self::Rest { status, faults, code_first: false, allow: None }

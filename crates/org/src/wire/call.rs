@@ -7,11 +7,13 @@ use http::{HeaderMap, Method, header::CONTENT_TYPE};
 use tombolo_schema::{ApiVersion, ErrorCode};
 
 use super::{App, answer::Refusal, origin::Origin};
-use crate::core::{Api, Caller, security::Session};
+use crate::core::{Api, Caller, Core, security::Session};
 
 /// A request that a handler answers.
 pub(crate) struct Call {
     pub(crate) app: Arc<App>,
+    /// The core, as this request sees it: a part of a transaction sees what the parts before it did.
+    pub(crate) core: Core,
     pub(crate) method: Method,
     /// Without doubled or trailing slashes.
     pub(crate) path: String,

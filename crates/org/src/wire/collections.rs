@@ -6,15 +6,15 @@ use serde_json::value::RawValue;
 use tombolo_schema::ErrorCode;
 
 use super::{
-    answer::{self, Outcome, Refusal},
+    answer::{self, Outcome, PartlyFailed, Refusal},
     call::Call,
     json_in::{self, Elements, Members, RecordIn},
     json_out::{RecordJson, SavedJson},
     rows::{list_of, object_of},
 };
 use crate::core::{
-    Api, Selection, Target,
-    record::{Atomicity, Input, Saved},
+    Api, Condition, Key, Selection, Target,
+    record::{Atomicity, Fault, Input, Saved},
 };
 
 const MAX_RECORDS: usize = 200;
@@ -37,19 +37,20 @@ pub(crate) fn insert(call: &Call) -> Outcome {
         }
         (record.object.unwrap_or_default(), record.row)
     });
-    let saved = call.app.core.insert(&call.caller(Api::Rest)?, rows.collect(), batch.atomicity)?;
-    Ok(results(&saved, false))
+    let saved = call.core.insert(&call.caller(Api::Rest)?, rows.collect(), batch.atomicity)?;
+    Ok(results(saved, false))
 }
 
 /// `PATCH composite/sobjects`
 pub(crate) fn update(call: &Call) -> Outcome {
     let batch = batch(call)?;
     let rows = batch.records.into_iter().map(|record| {
-        let target = Target { object: record.object, id: record.id.map(text_of).unwrap_or_default() };
+        let id = record.id.map(text_of).unwrap_or_default();
+        let target = Target::new(record.object, id);
         (target, record.row)
     });
-    let saved = call.app.core.update(&call.caller(Api::Rest)?, rows.collect(), batch.atomicity)?;
-    Ok(results(&saved, false))
+    let saved = call.core.update(&call.caller(Api::Rest)?, rows.collect(), batch.atomicity)?;
+    Ok(results(saved, false))
 }
 
 /// `PATCH composite/sobjects/X/Key__c`
@@ -70,8 +71,9 @@ pub(crate) fn upsert(call: &Call) -> Outcome {
         (key.unwrap_or(Input::Null), record.row)
     });
     let caller = call.caller(Api::Rest)?;
-    let saved = call.app.core.upsert(&caller, &object.name, field, rows.collect(), batch.atomicity)?;
-    Ok(results(&saved, true))
+    let key = Key { object: &object.name, field, condition: Condition::default() };
+    let saved = call.core.upsert(&caller, &key, rows.collect(), batch.atomicity)?;
+    Ok(results(saved, true))
 }
 
 /// `DELETE composite/sobjects?ids=a,b&allOrNone=true`
@@ -82,8 +84,8 @@ pub(crate) fn delete(call: &Call) -> Outcome {
     }
     within(ids.len(), MAX_RECORDS)?;
     let all = call.query("allOrNone").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let saved = call.app.core.delete(&call.caller(Api::Rest)?, ids, None, atomicity(all))?;
-    Ok(results(&saved, false))
+    let saved = call.core.delete(&call.caller(Api::Rest)?, ids, None, atomicity(call, all))?;
+    Ok(results(saved, false))
 }
 
 /// `GET composite/sobjects/X?ids=a,b&fields=A,B`
@@ -111,7 +113,7 @@ fn retrieve(call: &Call, ids: &[String], fields: Vec<String>) -> Outcome {
     }
     within(ids.len(), MAX_RETRIEVED)?;
     let caller = call.caller(Api::Rest)?;
-    let records = call.app.core.retrieve(&caller, &object.name, ids, Selection::Named(fields))?;
+    let records = call.core.retrieve(&caller, &object.name, ids, Selection::Named(fields))?;
     let base = call.base();
     let body: Vec<_> =
         records.iter().map(|record| record.as_ref().map(|record| RecordJson { record, base: &base })).collect();
@@ -120,11 +122,11 @@ fn retrieve(call: &Call, ids: &[String], fields: Vec<String>) -> Outcome {
 
 fn batch(call: &Call) -> Result<Batch, Refusal> {
     let Members(members) = json_in::parse(call.json_text()?)?;
-    let mut batch = Batch { atomicity: Atomicity::EachRecord, records: Vec::new() };
+    let mut batch = Batch { atomicity: atomicity(call, false), records: Vec::new() };
     let mut records: Option<&RawValue> = None;
     for (name, raw) in members {
         match name.as_str() {
-            "allOrNone" => batch.atomicity = atomicity(json_in::parse(raw.get())?),
+            "allOrNone" => batch.atomicity = atomicity(call, json_in::parse(raw.get())?),
             "records" => records = Some(raw),
             other => {
                 return Err(Refusal::bad(ErrorCode::JsonParserError, format!("Unrecognized field \"{other}\"")));
@@ -161,8 +163,9 @@ fn within(count: usize, max: usize) -> Result<(), Refusal> {
     Err(Refusal::bad(ErrorCode::ExceededIdLimit, message))
 }
 
-fn atomicity(all_or_none: bool) -> Atomicity {
-    if all_or_none { Atomicity::AllOrNone } else { Atomicity::EachRecord }
+/// Inside a request of which all or nothing counts, its word goes before the collection's own (rest.md 3.1).
+fn atomicity(call: &Call, all_or_none: bool) -> Atomicity {
+    if all_or_none || call.core.is_joint() { Atomicity::AllOrNone } else { Atomicity::EachRecord }
 }
 
 fn text_of(id: Input) -> String {
@@ -172,7 +175,16 @@ fn text_of(id: Input) -> String {
     }
 }
 
-fn results(saved: &[Saved], with_created: bool) -> answer::Reply {
+fn results(mut saved: Vec<Saved>, with_created: bool) -> answer::Reply {
+    let missing = |fault: &&mut Fault| fault.code == ErrorCode::NotFound && fault.fields.is_none();
+    for fault in saved.iter_mut().flat_map(|saved| &mut saved.faults).filter(missing) {
+        // There is no URL here that could lead nowhere.
+        *fault = Fault::of_fields(ErrorCode::InvalidCrossReferenceKey, "invalid cross reference id", &[]);
+    }
     let body: Vec<_> = saved.iter().map(|saved| SavedJson { saved, with_created }).collect();
-    answer::json(StatusCode::OK, &body)
+    let mut reply = answer::json(StatusCode::OK, &body);
+    if saved.iter().any(|saved| !saved.faults.is_empty()) {
+        reply.extensions_mut().insert(PartlyFailed);
+    }
+    reply
 }

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use tombolo_schema::{ChildRelationship, DefaultValue, FieldType, PicklistValue};
 
 use super::{
-    answer::{self, Outcome},
+    answer::{self, Outcome, Reply},
     call::Call,
+    conditional,
     rows::object_of,
 };
 use crate::core::{FieldDef, ObjectDef, Registry};
@@ -16,24 +17,33 @@ const MASTER: &str = "012000000000000AAA";
 
 /// `GET sobjects`
 pub(crate) fn global(call: &Call) -> Outcome {
-    let schema = call.app.core.schema();
+    let schema = call.core.schema();
     let base = call.base();
     let objects: Vec<_> = schema.objects().iter().map(|object| brief(&schema, object, &base)).collect();
-    Ok(answer::json(StatusCode::OK, &json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects })))
+    Ok(marked(call, || {
+        answer::json(StatusCode::OK, &json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects }))
+    }))
 }
 
 /// `GET sobjects/X`. Recent items are what was looked at in a browser, which this org has none of.
 pub(crate) fn basic(call: &Call) -> Outcome {
     let object = object_of(call)?;
-    let described = brief(&call.app.core.schema(), &object, &call.base());
+    let described = brief(&call.core.schema(), &object, &call.base());
     Ok(answer::json(StatusCode::OK, &json!({ "objectDescribe": described, "recentItems": [] })))
 }
 
 /// `GET sobjects/X/describe`
 pub(crate) fn full(call: &Call) -> Outcome {
     let object = object_of(call)?;
-    let described = whole(&call.app.core.schema(), &object, &call.base(), &call.origin.instance_url());
-    Ok(answer::json(StatusCode::OK, &described))
+    let schema = call.core.schema();
+    let described = || whole(&schema, &object, &call.base(), &call.origin.instance_url());
+    Ok(marked(call, || answer::json(StatusCode::OK, &described())))
+}
+
+/// A describe is as old as the schema.
+fn marked(call: &Call, described: impl FnOnce() -> Reply) -> Reply {
+    let mark = call.core.schema_mark();
+    conditional::judged(conditional::of_read(call).of_read(&mark), &mark, described)
 }
 
 /// An object as describe global lists it.

@@ -89,6 +89,7 @@ fn call_of(app: &Arc<App>, parts: Parts, params: Vec<(String, String)>, body: By
     let origin = parts.extensions.get::<Origin>().cloned();
     Call {
         app: Arc::clone(app),
+        core: app.core.clone(),
         path: parts.uri.path().to_owned(),
         method: parts.method,
         params,
@@ -119,14 +120,15 @@ async fn run(route: &'static Route, call: Call) -> Reply {
         reply.extensions_mut().insert(Wrote);
     }
     if route.door == Door::Rest {
-        app.core.limits().count(crate::core::limits::Counted::ApiRequests, 1);
-        reply.extensions_mut().insert(Counted(1));
+        let calls = reply.extensions().get::<Counted>().map_or(1, |counted| counted.0);
+        app.core.limits().count(crate::core::limits::Counted::ApiRequests, calls);
+        reply.extensions_mut().insert(Counted(calls));
     }
     if pretty { prettily(reply).await } else { reply }
 }
 
 /// The version a path names. CometD and SOAP say in their own words what is wrong with it.
-fn version_of(door: Door, params: &[(String, String)]) -> Result<ApiVersion, Refusal> {
+pub(super) fn version_of(door: Door, params: &[(String, String)]) -> Result<ApiVersion, Refusal> {
     let Some((_, text)) = params.iter().find(|(key, _)| key == "version") else { return Ok(NEWEST) };
     let version: Option<ApiVersion> = match door {
         Door::Rest => {
@@ -151,8 +153,7 @@ fn admit(app: &App, door: Door, parts: &Parts, query: &[(String, String)]) -> Re
         Door::Open | Door::OAuth | Door::Soap | Door::Cometd => Ok(None),
         Door::Rest => {
             let token = rest_token(parts)?;
-            let now = app.core.clock().now();
-            app.security.authenticate(token, now).map(Some).map_err(|_| Refusal::session_expired())
+            app.authenticate(token, parts.uri.path()).map(Some).map_err(|_| Refusal::session_expired())
         }
         Door::Identity => super::identity::admit(app, parts, query).map(Some),
         Door::Admin => super::admin::admit(app, parts).map(|()| None),

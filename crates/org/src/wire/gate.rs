@@ -9,6 +9,7 @@ use futures_util::stream;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version, header::HOST, uri::PathAndQuery};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use jiff::{SignedDuration, Timestamp};
 use tombolo_schema::ErrorCode;
 use tower::ServiceExt;
 
@@ -19,6 +20,7 @@ use super::{
     call::parse_form,
     journal::Entry,
     origin::Origin,
+    soap,
 };
 use crate::core::faults::FaultKind;
 
@@ -70,16 +72,33 @@ pub(crate) async fn serve(
 
 /// Answers as well or badly as the faults that are on allow.
 async fn misbehaving(app: &App, router: Router, request: Request<Body>, path: &str) -> Result<Reply, (Dropped, u64)> {
-    let take = |kind| app.faults.take_for_path(kind, path, app.core.clock().now());
+    let take = |kind| app.core.faults().take_for_path(kind, path, app.core.clock().now());
     if take(FaultKind::Status503).is_some() {
         let (parts, body) = request.into_parts();
         body::discard(&parts, body).await;
         let message = "The server is temporarily unable to answer: a fault was asked for";
         return Ok(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ServerUnavailable, message).into_reply());
     }
+    let is_soap = path.starts_with("/services/Soap");
+    if (is_soap || path.starts_with("/services/data/")) && take(FaultKind::LimitExceeded).is_some() {
+        let (parts, body) = request.into_parts();
+        body::discard(&parts, body).await;
+        let message = "TotalRequests Limit exceeded.";
+        let refusal = match is_soap {
+            true => soap::limit_exceeded(message),
+            false => Refusal::new(StatusCode::FORBIDDEN, ErrorCode::RequestLimitExceeded, message),
+        };
+        return Ok(refusal.into_reply());
+    }
+    let slow = take(FaultKind::SlowAnswers);
     // A poll that is held is cut where it waits (cometd), as soon as the fault is on.
     let cut = !path.starts_with("/cometd") && take(FaultKind::DropConnections).is_some();
     let reply = answer(router, request).await;
+    if let Some(slow) = slow {
+        let delay = SignedDuration::try_from(slow.delay).unwrap_or(SignedDuration::MAX);
+        let clock = app.core.clock();
+        clock.sleep_until(clock.now().saturating_add(delay).unwrap_or(Timestamp::MAX)).await;
+    }
     let calls = reply.extensions().get::<Counted>().map_or(0, |counted| counted.0);
     if reply.extensions().get::<DropThis>().is_some() {
         return Err((Dropped, calls));

@@ -13,8 +13,8 @@ use crate::core::{UserInfo, security::Session};
 
 /// The identity URL of a user.
 pub(crate) fn url(call: &Call, user: Option<Id>) -> String {
-    let user = user.unwrap_or_else(|| call.app.core.admin_user().id);
-    format!("{}/id/{}/{user}", call.origin.instance_url(), call.app.core.org_id())
+    let user = user.unwrap_or_else(|| call.core.admin_user().id);
+    format!("{}/id/{}/{user}", call.origin.instance_url(), call.core.org_id())
 }
 
 /// The session of an identity request: in the header, or in the query as `oauth_token` (metadata.md 7.3).
@@ -26,17 +26,16 @@ pub(crate) fn admit(app: &App, parts: &Parts, query: &[(String, String)]) -> Res
     if token.is_empty() {
         return Err(plainly(StatusCode::FORBIDDEN, "Missing_OAuth_Token"));
     }
-    let now = app.core.clock().now();
-    app.security.authenticate(token, now).map_err(|_| plainly(StatusCode::FORBIDDEN, "Bad_OAuth_Token"))
+    app.authenticate(token, parts.uri.path()).map_err(|_| plainly(StatusCode::FORBIDDEN, "Bad_OAuth_Token"))
 }
 
 /// `GET|POST /services/oauth2/userinfo`
 pub(crate) fn userinfo(call: &Call) -> Outcome {
-    let user = call.app.core.admin_user();
+    let user = call.core.admin_user();
     let mut body = json!({
         "sub": url(call, Some(user.id)),
         "user_id": user.id.as_str(),
-        "organization_id": call.app.core.org_id().as_str(),
+        "organization_id": call.core.org_id().as_str(),
         "preferred_username": user.username,
         "nickname": user.nickname,
         "name": user.name,
@@ -62,8 +61,8 @@ pub(crate) fn userinfo(call: &Call) -> Outcome {
 pub(crate) fn identity(call: &Call) -> Outcome {
     let org = Id::parse(call.param("org")).map_err(|_| plainly(StatusCode::NOT_FOUND, "Bad_Id"))?;
     let id = Id::parse(call.param("user")).map_err(|_| plainly(StatusCode::NOT_FOUND, "Bad_Id"))?;
-    let user = call.app.core.admin_user();
-    if org != call.app.core.org_id() {
+    let user = call.core.admin_user();
+    if org != call.core.org_id() {
         return Err(plainly(StatusCode::FORBIDDEN, "Wrong_Org"));
     }
     if id != user.id {
@@ -121,7 +120,7 @@ fn photo(call: &Call, size: char) -> String {
 /// The addresses of everything, `{version}` for the client to fill in.
 fn urls(call: &Call, user: Id) -> Value {
     let instance = call.origin.instance_url();
-    let org = call.app.core.org_id();
+    let org = call.core.org_id();
     let org = org.short();
     let data = format!("{instance}/services/data/v{{version}}");
     json!({

@@ -12,7 +12,7 @@ use crate::core::{Api, limits::Limit};
 
 /// `GET limits`
 pub(crate) fn limits(call: &Call) -> Outcome {
-    let table = call.app.core.limits().table(call.version);
+    let table = call.core.limits().table(call.version);
     let body: Map<_, _> = table.iter().map(|limit| (limit.name.to_owned(), rendered(limit))).collect();
     Ok(answer::json(StatusCode::OK, &body))
 }
@@ -33,7 +33,7 @@ struct Count {
 
 /// `GET limits/recordCount?sObjects=A,B`: objects without rows are left out.
 pub(crate) fn record_count(call: &Call) -> Outcome {
-    let schema = call.app.core.schema();
+    let schema = call.core.schema();
     let caller = call.caller(Api::Rest)?;
     let wanted = call.query("sObjects").map(|names| names.split(',').map(str::trim).filter(|name| !name.is_empty()));
     let names: Vec<_> = match wanted {
@@ -44,7 +44,7 @@ pub(crate) fn record_count(call: &Call) -> Outcome {
     for object in names.into_iter().filter(|object| object.flags.queryable) {
         let soql = format!("SELECT COUNT() FROM {}", object.name);
         // An object that cannot be counted, such as one that wants a filter, has no line.
-        let Ok(page) = call.app.core.query(&caller, &soql, Default::default()) else { continue };
+        let Ok(page) = call.core.query(&caller, &soql, Default::default()) else { continue };
         if page.total_size > 0 {
             counts.push(Count { count: page.total_size, name: object.name.to_string() });
         }

@@ -7,6 +7,8 @@ mod call;
 mod collections;
 mod columns_json;
 pub(crate) mod cometd;
+mod composite;
+mod conditional;
 mod describe;
 mod dispatch;
 pub(crate) mod gate;
@@ -25,6 +27,7 @@ pub(crate) mod routes;
 mod rows;
 mod search;
 mod soap;
+mod tooling;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -32,16 +35,15 @@ use tokio::sync::watch;
 use self::{cometd::Clients, journal::Journal, origin::Hosts};
 use crate::core::{
     CdcSelection, Core,
-    faults::{Fault, FaultId, FaultKind, Faults},
+    faults::{Before, Fault, FaultId, FaultKind},
     record::Result,
-    security::Security,
+    security::{Denied, Security, Session},
 };
 
 /// What every request may need.
 pub(crate) struct App {
     pub(crate) core: Core,
     pub(crate) security: Security,
-    pub(crate) faults: Faults,
     pub(crate) hosts: Hosts,
     pub(crate) cometd: Clients,
     pub(crate) admin_token: String,
@@ -64,7 +66,6 @@ impl App {
         Self {
             started: core.clock().now(),
             admin_token: security.random_text(40),
-            faults: Faults::default(),
             cometd: Clients::default(),
             journal: Journal::default(),
             core,
@@ -78,7 +79,8 @@ impl App {
     /// Turns a fault on.
     pub(crate) fn inject(&self, fault: Fault) -> FaultId {
         let kind = fault.kind;
-        let id = self.faults.inject(fault, self.core.clock().now(), self.core.events().latest());
+        let before = Before { event: self.core.events().latest(), session: self.security.last_session() };
+        let id = self.core.faults().inject(fault, self.core.clock().now(), before);
         if kind == FaultKind::ExpireReplay {
             // Streams that are open have to subscribe again, and find out.
             self.cometd.forget_all();
@@ -86,11 +88,21 @@ impl App {
         id
     }
 
+    /// The session of a token that a request to a path carries.
+    pub(crate) fn authenticate(&self, token: &str, path: &str) -> Result<Session, Denied> {
+        let now = self.core.clock().now();
+        let session = self.security.authenticate(token, now)?;
+        if self.core.faults().expires_session(session.number, path, now) {
+            return Err(Denied::Session);
+        }
+        Ok(session)
+    }
+
     /// Back to the state right after the start.
     pub(crate) fn reset(&self) -> Result<()> {
         self.core.reset()?;
         self.security.reset(&self.ready_token, self.core.clock().now());
-        self.faults.clear_all();
+        self.core.faults().clear_all();
         self.cometd.forget_all();
         self.journal.clear();
         Ok(())

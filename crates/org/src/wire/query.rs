@@ -33,11 +33,11 @@ fn run(call: &Call, include_deleted: bool) -> Outcome {
         return Err(Refusal::bad(ErrorCode::MalformedQuery, "SOQL statements cannot be empty or null"));
     }
     if call.query("columns").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-        let columns = call.app.core.query_columns(&call.caller(Api::Rest)?, soql)?;
+        let columns = call.core.query_columns(&call.caller(Api::Rest)?, soql)?;
         return Ok(answer::json(StatusCode::OK, &ColumnsJson(&columns)));
     }
     let options = QueryOptions { include_deleted, batch_size: batch_size(call) };
-    let page = call.app.core.query(&call.caller(Api::Rest)?, soql, options)?;
+    let page = call.core.query(&call.caller(Api::Rest)?, soql, options)?;
     Ok(answer::json(StatusCode::OK, &PageJson { page: &page, base: &call.base() }))
 }
 
@@ -47,7 +47,7 @@ fn explain(call: &Call, soql: &str) -> Outcome {
         let text = format!("There is no report or list view with this ID: {}", soql.trim());
         return Err(Refusal::bad("INVALID_ID".into(), text));
     }
-    let plans = call.app.core.explain(&call.caller(Api::Rest)?, soql)?;
+    let plans = call.core.explain(&call.caller(Api::Rest)?, soql)?;
     let plans: Vec<_> = plans.iter().map(plan_json).collect();
     Ok(answer::json(StatusCode::OK, &json!({ "plans": plans, "sourceQuery": soql })))
 }
@@ -70,7 +70,7 @@ fn plan_json(plan: &QueryPlan) -> Value {
 
 /// `GET query/01g…-2000`
 pub(crate) fn more(call: &Call) -> Outcome {
-    let page = call.app.core.query_more(&call.caller(Api::Rest)?, call.param("locator"), batch_size(call))?;
+    let page = call.core.query_more(&call.caller(Api::Rest)?, call.param("locator"), batch_size(call))?;
     Ok(answer::json(StatusCode::OK, &PageJson { page: &page, base: &call.base() }))
 }
 

@@ -38,7 +38,7 @@ struct UpdatedBody {
 pub(crate) fn deleted(call: &Call) -> Outcome {
     let object = object_of(call)?;
     let (start, end) = (moment(call, "start")?, moment(call, "end")?);
-    let deleted = call.app.core.deleted(&call.caller(Api::Rest)?, &object.name, start, end)?;
+    let deleted = call.core.deleted(&call.caller(Api::Rest)?, &object.name, start, end)?;
     let records = deleted.records.iter();
     let body = DeletedBody {
         deleted_records: records
@@ -54,7 +54,7 @@ pub(crate) fn deleted(call: &Call) -> Outcome {
 pub(crate) fn updated(call: &Call) -> Outcome {
     let object = object_of(call)?;
     let (start, end) = (moment(call, "start")?, moment(call, "end")?);
-    let updated = call.app.core.updated(&call.caller(Api::Rest)?, &object.name, start, end)?;
+    let updated = call.core.updated(&call.caller(Api::Rest)?, &object.name, start, end)?;
     let ids = updated.ids.iter().map(ToString::to_string).collect();
     let body = UpdatedBody { ids, latest_date_covered: format_datetime(updated.latest_date_covered) };
     Ok(answer::json(StatusCode::OK, &body))

@@ -16,9 +16,9 @@ use tower_http::{
 use super::{
     App, admin,
     answer::{Outcome, Refusal, Reply},
-    call::Call,
-    collections, cometd, describe, dispatch, identity, limits, oauth, query, replication, resources, rows, search,
-    soap,
+    call::{Call, percent_decode},
+    collections, cometd, composite, describe, dispatch, identity, limits, oauth, query, replication, resources, rows,
+    search, soap, tooling,
 };
 
 /// Which door a path belongs to: how its callers show who they are, and in what shape they are refused.
@@ -136,6 +136,31 @@ pub(crate) const ROUTES: &[Route] = &[
         rows::delete_by_key,
         "by external id",
     ),
+    read("/services/data/{version}/composite", composite::list, "the composite resources"),
+    write(
+        Method::POST,
+        "/services/data/{version}/composite",
+        composite::composite,
+        "up to 25 requests in one call: references, allOrNone",
+    ),
+    write(
+        Method::POST,
+        "/services/data/{version}/composite/batch",
+        composite::batch,
+        "up to 25 requests, each for itself: haltOnError",
+    ),
+    write(
+        Method::POST,
+        "/services/data/{version}/composite/tree/{object}",
+        composite::plant,
+        "records and their children",
+    ),
+    write(
+        Method::POST,
+        "/services/data/{version}/composite/graph",
+        composite::graph,
+        "up to 75 composite requests, each as a whole",
+    ),
     write(Method::POST, "/services/data/{version}/composite/sobjects", collections::insert, "up to 200 records"),
     write(Method::PATCH, "/services/data/{version}/composite/sobjects", collections::update, "up to 200 records"),
     write(Method::DELETE, "/services/data/{version}/composite/sobjects", collections::delete, "ids, allOrNone"),
@@ -170,6 +195,24 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     read("/services/data/{version}/limits", limits::limits, "allocations and what is left of them"),
     read("/services/data/{version}/limits/recordCount", limits::record_count, "rows per object: sObjects"),
+    write(
+        Method::POST,
+        "/services/data/{version}/tooling/sobjects/CustomField",
+        tooling::create,
+        "a new custom field: FullName, Metadata",
+    ),
+    write(
+        Method::PATCH,
+        "/services/data/{version}/tooling/sobjects/CustomField/{id}",
+        tooling::update,
+        "another definition: Metadata",
+    ),
+    write(
+        Method::DELETE,
+        "/services/data/{version}/tooling/sobjects/CustomField/{id}",
+        tooling::delete,
+        "a custom field goes",
+    ),
     open(Method::POST, "/services/oauth2/token", Door::OAuth, oauth::token, "grant_type=password"),
     open(Method::POST, "/services/oauth2/revoke", Door::OAuth, oauth::revoke, "end a session: token"),
     open(Method::GET, "/services/oauth2/revoke", Door::OAuth, oauth::revoke, "end a session: token, callback"),
@@ -179,7 +222,7 @@ pub(crate) const ROUTES: &[Route] = &[
     open(Method::POST, "/id/{org}/{user}", Door::Identity, identity::identity, "the identity URL"),
     soap(
         "/services/Soap/u/{version}",
-        "partner: login, logout, undelete, emptyRecycleBin, getUserInfo, getServerTimestamp",
+        "partner: login, logout, undelete, emptyRecycleBin, merge, convertLead, getUserInfo, getServerTimestamp",
     ),
     soap("/services/Soap/u/{version}/{org}", "partner, under the address that login answers with"),
     soap("/services/Soap/c/{version}", "enterprise: the same operations"),
@@ -193,6 +236,7 @@ pub(crate) const ROUTES: &[Route] = &[
     admin(Method::DELETE, "/_tombolo/faults/{id}", admin::clear, "take one fault back"),
     admin(Method::POST, "/_tombolo/clock", admin::clock, "set the clock forward: advance"),
     admin(Method::POST, "/_tombolo/reset", admin::reset, "back to the state right after the start"),
+    admin(Method::POST, "/_tombolo/schema", admin::schema, "edit the schema: add, change, remove"),
     admin(Method::POST, "/_tombolo/cdc", admin::cdc, "select the objects that deliver change events"),
 ];
 
@@ -224,6 +268,44 @@ impl Methods {
         }
         let order = ["HEAD", "GET", "POST", "PATCH", "DELETE"];
         order.into_iter().filter(|name| names.contains(name)).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// What stands in the braces of a path, by name.
+type Params = Vec<(String, String)>;
+
+/// The route of a path, and what stands in its braces: for requests inside of requests.
+pub(crate) fn find(
+    method: &Method,
+    path: &str,
+    allowed: impl Fn(&str) -> bool,
+) -> Result<(&'static Route, Params), Refusal> {
+    // A name that is written out comes before one that stands for any.
+    let literal = |route: &Route| route.path.split('/').map(|part| !part.starts_with('{')).collect::<Vec<_>>();
+    let served = ROUTES.iter().filter(|route| allowed(route.path));
+    let served = served.filter_map(|route| Some((route, matched(route.path, path)?)));
+    let (best, _) = served.clone().max_by_key(|(route, _)| literal(route)).ok_or_else(Refusal::not_found)?;
+    let methods = Methods(ROUTES.iter().filter(|route| route.path == best.path).collect());
+    let route = methods.get(method).ok_or_else(|| Refusal::method_not_allowed(method.as_str(), &methods.allowed()))?;
+    Ok((route, matched(route.path, path).unwrap_or_default()))
+}
+
+/// Matches a path against the pattern of a route: what stands in its braces.
+fn matched(pattern: &str, path: &str) -> Option<Params> {
+    let (mut pattern, mut path) = (pattern.split('/'), path.split('/').filter(|part| !part.is_empty()));
+    let mut params = Vec::new();
+    // Patterns begin with a slash.
+    pattern.next();
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return Some(params),
+            (Some(wanted), Some(given)) => match wanted.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+                Some(name) => params.push((name.to_owned(), percent_decode(given, false))),
+                None if wanted == given => {}
+                None => return None,
+            },
+            _ => return None,
+        }
     }
 }
 
@@ -264,6 +346,24 @@ pub(crate) fn panicked() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_lead_to_routes_without_the_router() {
+        let path_of = |path: &str| find(&Method::GET, path, |_| true).map(|(route, _)| route.path).ok();
+        for (path, pattern) in [
+            ("/services/data/v66.0/sobjects/Account", Some("/services/data/{version}/sobjects/{object}")),
+            (
+                "/services/data/v66.0/sobjects/Account/describe",
+                Some("/services/data/{version}/sobjects/{object}/describe"),
+            ),
+            ("/services/data/v66.0/sobjects/Account/001", Some("/services/data/{version}/sobjects/{object}/{id}")),
+            ("/services/data/v66.0/nothing/here/at/all", None),
+        ] {
+            assert_eq!(path_of(path), pattern, "{path}");
+        }
+        let (_, params) = find(&Method::GET, "/services/data/v66.0/sobjects/A%20b", |_| true).ok().unwrap();
+        assert_eq!(params, [("version", "v66.0"), ("object", "A b")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    }
 
     #[test]
     fn no_line_stands_twice_and_each_path_has_one_door() {

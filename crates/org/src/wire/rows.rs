@@ -7,11 +7,11 @@ use tombolo_schema::{ErrorCode, Id};
 use super::{
     answer::{self, Outcome, Refusal},
     call::Call,
-    json_in,
+    conditional, json_in,
     json_out::RecordJson,
 };
 use crate::core::{
-    Api, Caller, Found, ObjectDef, Selection, Target,
+    Api, Caller, Found, Key, Looked, ObjectDef, Selection, Target,
     record::{Atomicity, CoreError, Input, Output, Saved},
 };
 
@@ -29,7 +29,7 @@ struct SaveResult<'a> {
 
 /// The object that the path names.
 pub(crate) fn object_of(call: &Call) -> Result<std::sync::Arc<ObjectDef>, Refusal> {
-    call.app.core.schema().object(call.param("object")).cloned().ok_or_else(Refusal::not_found)
+    call.core.schema().object(call.param("object")).cloned().ok_or_else(Refusal::not_found)
 }
 
 /// `POST sobjects/X`
@@ -40,7 +40,7 @@ pub(crate) fn create(call: &Call) -> Outcome {
         record.row.fields.push(("Id".to_owned(), id));
     }
     let rows = vec![(object.name.to_string(), record.row)];
-    let saved = the_one(call.app.core.insert(&call.caller(Api::Rest)?, rows, Atomicity::EachRecord)?)?;
+    let saved = the_one(call.core.insert(&call.caller(Api::Rest)?, rows, Atomicity::EachRecord)?)?;
     made(call, &object, saved, None)
 }
 
@@ -65,9 +65,10 @@ pub(crate) fn update(call: &Call) -> Outcome {
     if record.id.is_some() {
         return Err(not_to_be_specified("Id"));
     }
-    let target = Target { object: Some(object.name.to_string()), id: call.param("id").to_owned() };
+    let condition = conditional::of_write(call)?;
+    let target = Target { object: Some(object.name.to_string()), id: call.param("id").to_owned(), condition };
     let caller = call.caller(Api::Rest)?;
-    the_one(call.app.core.update(&caller, vec![(target, record.row)], Atomicity::EachRecord)?)?;
+    the_one(call.core.update(&caller, vec![(target, record.row)], Atomicity::EachRecord)?)?;
     Ok(answer::no_content())
 }
 
@@ -118,7 +119,8 @@ pub(crate) fn upsert(call: &Call) -> Outcome {
         Found::None | Found::One(_) => {}
     }
     let rows = vec![(Input::Untyped(call.param("value").to_owned()), record.row)];
-    let saved = the_one(call.app.core.upsert(&caller, &object.name, field, rows, Atomicity::EachRecord)?)?;
+    let key = Key { object: &object.name, field, condition: conditional::of_write(call)? };
+    let saved = the_one(call.core.upsert(&caller, &key, rows, Atomicity::EachRecord)?)?;
     let tells = call.version.major() >= TELLS_CREATED;
     let created = tells.then_some(saved.created);
     match (saved.created, tells) {
@@ -136,14 +138,16 @@ fn find(call: &Call, caller: &Caller, object: &ObjectDef) -> Result<Found, Refus
     let (field, value) = (call.param("id"), call.param("value"));
     if field.eq_ignore_ascii_case("Id") {
         let id = Selection::Named(vec!["Id".to_owned()]);
-        return Ok(Found::One(call.app.core.read(caller, &object.name, value, id)?.id.ok_or_else(Refusal::not_found)?));
+        return Ok(Found::One(call.core.read(caller, &object.name, value, id)?.id.ok_or_else(Refusal::not_found)?));
     }
-    Ok(call.app.core.find_by_external_id(caller, &object.name, field, value)?)
+    Ok(call.core.find_by_external_id(caller, &object.name, field, value)?)
 }
 
 fn row(call: &Call, caller: &Caller, object: &str, id: &str) -> Outcome {
-    let record = call.app.core.read(caller, object, id, selection(call))?;
-    Ok(answer::json(StatusCode::OK, &RecordJson { record: &record, base: &call.base() }))
+    let Looked { record, mark } = call.core.look(caller, object, id, selection(call))?;
+    let verdict = conditional::of_read(call).of_read(&mark);
+    let whole = || answer::json(StatusCode::OK, &RecordJson { record: &record, base: &call.base() });
+    Ok(conditional::judged(verdict, &mark, whole))
 }
 
 fn selection(call: &Call) -> Selection {
@@ -161,12 +165,12 @@ fn part_of_row(call: &Call, caller: &Caller, object: &ObjectDef) -> Outcome {
     let reference = object.parent(name);
     let Some(field) = reference.or_else(|| object.field(name)) else { return Err(Refusal::not_found()) };
     let selection = Selection::Named(vec![field.name.to_string()]);
-    let record = call.app.core.read(caller, &object.name, id, selection)?;
+    let record = call.core.read(caller, &object.name, id, selection)?;
     let value = record.fields.into_iter().find(|(key, _)| *key == field.name).map(|(_, value)| value);
     match (reference, value) {
         (None, Some(Output::Blob(bytes))) => Ok(answer::text(StatusCode::OK, "application/octet-stream", bytes)),
         (Some(_), Some(Output::Text(parent))) => {
-            let schema = call.app.core.schema();
+            let schema = call.core.schema();
             let object = Id::parse(&parent).ok().and_then(|id| schema.of_id(id).cloned());
             row(call, caller, &object.ok_or_else(Refusal::not_found)?.name, &parent)
         }
@@ -176,7 +180,7 @@ fn part_of_row(call: &Call, caller: &Caller, object: &ObjectDef) -> Outcome {
 
 fn remove(call: &Call, object: &ObjectDef, id: String) -> Outcome {
     let caller = call.caller(Api::Rest)?;
-    the_one(call.app.core.delete(&caller, vec![id], Some(&object.name), Atomicity::EachRecord)?)?;
+    the_one(call.core.delete(&caller, vec![id], Some(&object.name), Atomicity::EachRecord)?)?;
     Ok(answer::no_content())
 }
 

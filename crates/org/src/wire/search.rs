@@ -24,7 +24,7 @@ struct Found<'a> {
 
 /// `GET search?q=FIND {…}`
 pub(crate) fn search(call: &Call) -> Outcome {
-    let records = call.app.core.search(&call.caller(Api::Rest)?, call.query("q").unwrap_or_default())?;
+    let records = call.core.search(&call.caller(Api::Rest)?, call.query("q").unwrap_or_default())?;
     Ok(found(call, &records))
 }
 
@@ -107,7 +107,7 @@ struct BodyObject {
 }
 
 fn run(call: &Call, request: &SearchRequest) -> Outcome {
-    let records = call.app.core.search_request(&call.caller(Api::Rest)?, request)?;
+    let records = call.core.search_request(&call.caller(Api::Rest)?, request)?;
     Ok(found(call, &records))
 }
 

@@ -10,6 +10,8 @@
 mod admin;
 mod collections;
 mod cometd;
+mod composite;
+mod conditional;
 mod describe;
 mod faults;
 mod harness;
@@ -19,6 +21,7 @@ mod login;
 mod query;
 mod refusals;
 mod rows;
+mod schema;
 mod search;
 mod soap;
 mod transport;

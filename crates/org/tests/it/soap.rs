@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::harness::{Answer, TestOrg, read};
+use crate::{
+    cometd::{Bayeux, header},
+    harness::{Answer, TestOrg, read},
+};
 
 const JSFORCE: &str = r#"<se:Envelope xmlns:se="http://schemas.xmlsoap.org/soap/envelope/"><se:Header/><se:Body><login xmlns="urn:partner.soap.sforce.com"><username>USER</username><password>PASSWORD</password></login></se:Body></se:Envelope>"#;
 const SIMPLE_SALESFORCE: &str = r#"<?xml version="1.0" encoding="utf-8" ?>
@@ -115,4 +118,131 @@ async fn other_operations() {
     let answer = operate(&org, "<ns0:getUserInfo/>").await;
     assert_eq!(element(&answer.text, "sf:exceptionCode"), "INVALID_SESSION_ID");
     assert!(answer.text.contains("Invalid Session ID found in SessionHeader: Illegal Session"));
+}
+
+#[tokio::test]
+async fn contacts_are_merged() {
+    let org = TestOrg::with_events(&["Contact", "Case"]).await;
+    let master = org.create("Contact", json!({ "LastName": "Master", "Phone": "1", "Fax": "2" })).await;
+    let other = org.create("Contact", json!({ "LastName": "Other" })).await;
+    let third = org.create("Contact", json!({ "LastName": "Third", "ReportsToId": other })).await;
+    let case = org.create("Case", json!({ "ContactId": other })).await;
+    let client = Bayeux::shake_hands(&org).await;
+    client.subscribe("/data/ChangeEvents", json!(-1)).await;
+    let merge = format!(
+        "<ns0:merge><ns0:request><ns0:masterRecord xmlns:s='urn:sobject.partner.soap.sforce.com'><s:type>Contact</s:type>\
+         <s:fieldsToNull>Fax</s:fieldsToNull><s:Id>{master}</s:Id><s:Title>Dr</s:Title></ns0:masterRecord>\
+         <ns0:recordToMergeIds>{other}</ns0:recordToMergeIds></ns0:request></ns0:merge>"
+    );
+    let answer = operate(&org, &merge).await;
+    assert_eq!(element(&answer.text, "success"), "true", "{}", answer.text);
+    assert_eq!((element(&answer.text, "id"), element(&answer.text, "mergedRecordIds")), (&*master, &*other));
+    assert!(
+        [&case, &third].iter().all(|id| answer.text.contains(&format!("<updatedRelatedIds>{id}</updatedRelatedIds>")))
+    );
+    let kept = org.get(&format!("sobjects/Contact/{master}")).await.json();
+    assert_eq!((&kept["Title"], &kept["Fax"], &kept["Phone"]), (&json!("Dr"), &json!(null), &json!("1")));
+    assert_eq!(org.get(&format!("sobjects/Case/{case}")).await.json()["ContactId"], *master);
+    assert_eq!(org.get(&format!("sobjects/Contact/{third}")).await.json()["ReportsToId"], *master);
+    let soql = format!("queryAll?q=SELECT+MasterRecordId,IsDeleted+FROM+Contact+WHERE+Id='{other}'");
+    let gone = org.get(&soql).await.json();
+    assert_eq!(
+        (&gone["records"][0]["MasterRecordId"], &gone["records"][0]["IsDeleted"]),
+        (&json!(master), &json!(true))
+    );
+    let events = client.events(4).await;
+    let mut told: Vec<_> = events
+        .iter()
+        .map(|e| (header(e)["recordIds"][0].as_str().unwrap(), header(e)["changeType"].as_str().unwrap()))
+        .collect();
+    assert!(events.iter().all(|e| header(e)["transactionKey"] == header(&events[0])["transactionKey"]));
+    told.sort_unstable();
+    let mut expected = [(&*master, "UPDATE"), (&*other, "DELETE"), (&*third, "UPDATE"), (&*case, "UPDATE")];
+    expected.sort_unstable();
+    assert_eq!(told, expected);
+
+    let again = operate(&org, &merge).await;
+    assert_eq!(element(&again.text, "statusCode"), "ENTITY_IS_DELETED");
+    operate(&org, &format!("<ns0:undelete><ns0:ids>{other}</ns0:ids></ns0:undelete>")).await;
+    assert_eq!(org.get(&format!("sobjects/Contact/{other}")).await.json()["MasterRecordId"], json!(null));
+}
+
+#[tokio::test]
+async fn leads_are_converted() {
+    let org = TestOrg::with_events(&["Lead", "Account", "Contact", "Opportunity"]).await;
+    let lead =
+        json!({ "LastName": "Lee", "FirstName": "Ann", "Company": "Acme", "Email": "a@example.com", "City": "Oslo" });
+    let lead = org.create("Lead", lead).await;
+    let client = Bayeux::shake_hands(&org).await;
+    client.subscribe("/data/ChangeEvents", json!(-1)).await;
+    let convert = |status: &str| {
+        format!(
+            "<ns0:convertLead><ns0:leadConverts><ns0:convertedStatus>{status}</ns0:convertedStatus>\
+             <ns0:leadId>{lead}</ns0:leadId></ns0:leadConverts></ns0:convertLead>"
+        )
+    };
+    assert_eq!(element(&operate(&org, &convert("Open")).await.text, "statusCode"), "INVALID_STATUS");
+    let answer = operate(&org, &convert("Closed - Converted")).await;
+    assert_eq!(element(&answer.text, "success"), "true", "{}", answer.text);
+    assert_eq!(element(&answer.text, "leadId"), lead);
+    let (account, contact) = (element(&answer.text, "accountId"), element(&answer.text, "contactId"));
+    let opportunity = element(&answer.text, "opportunityId");
+    let row = org.get(&format!("sobjects/Lead/{lead}")).await.json();
+    assert_eq!((&row["IsConverted"], &row["Status"]), (&json!(true), &json!("Closed - Converted")));
+    assert_eq!((&row["ConvertedAccountId"], &row["ConvertedContactId"]), (&json!(account), &json!(contact)));
+    assert_eq!(row["ConvertedOpportunityId"], opportunity);
+    let row = org.get(&format!("sobjects/Contact/{contact}")).await.json();
+    assert_eq!(
+        (&row["Name"], &row["AccountId"], &row["MailingCity"]),
+        (&json!("Ann Lee"), &json!(account), &json!("Oslo"))
+    );
+    assert_eq!(org.get(&format!("sobjects/Opportunity/{opportunity}")).await.json()["Name"], "Acme-");
+    let events = client.events(4).await;
+    let told: Vec<_> = events
+        .iter()
+        .map(|e| {
+            (
+                header(e)["entityName"].as_str().unwrap(),
+                header(e)["changeType"].as_str().unwrap(),
+                header(e)["sequenceNumber"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    let expected =
+        [("Account", "CREATE", 1), ("Contact", "CREATE", 2), ("Opportunity", "CREATE", 3), ("Lead", "UPDATE", 4)];
+    assert_eq!(told, expected);
+    let refused = org.patch(&format!("sobjects/Lead/{lead}"), &json!({ "City": "Bergen" })).await;
+    let expected = json!([{ "message": "cannot reference converted lead", "errorCode": "CANNOT_UPDATE_CONVERTED_LEAD", "fields": [] }]);
+    assert_eq!((refused.status.as_u16(), refused.json()), (400, expected));
+    assert_eq!(
+        element(&operate(&org, &convert("Closed - Converted")).await.text, "statusCode"),
+        "CANNOT_UPDATE_CONVERTED_LEAD"
+    );
+}
+
+#[tokio::test]
+async fn the_client_is_the_origin_of_its_changes() {
+    let org = TestOrg::with_events(&["Account"]).await;
+    let client = Bayeux::shake_hands(&org).await;
+    client.subscribe("/data/ChangeEvents", json!(-1)).await;
+    let by = |method, path: &str, body: serde_json::Value| {
+        let request = org.request(method, path).header("sforce-call-options", "client=tombolo.1.2.3");
+        read(request.header("content-type", "application/json").body(body.to_string()))
+    };
+    use reqwest::Method;
+    let made = by(Method::POST, "sobjects/Account", json!({ "Name": "A" })).await.json();
+    let id = made["id"].as_str().unwrap();
+    by(Method::PATCH, &format!("sobjects/Account/{id}"), json!({ "Name": "B" })).await;
+    let records = json!({ "records": [{ "attributes": { "type": "Account" }, "id": id, "Name": "C" }] });
+    by(Method::PATCH, "composite/sobjects", records).await;
+    by(Method::DELETE, &format!("sobjects/Account/{id}"), json!({})).await;
+    let token = &org.ready().access_token;
+    let envelope = format!(
+        r#"<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns="urn:partner.soap.sforce.com"><e:Header><SessionHeader><sessionId>{token}</sessionId></SessionHeader><CallOptions><client>tombolo.1.2.3</client></CallOptions></e:Header><e:Body><undelete><ids>{id}</ids></undelete></e:Body></e:Envelope>"#
+    );
+    soap(&org, "/services/Soap/u/66.0", &envelope).await;
+    let events = client.events(5).await;
+    let origins: Vec<_> = events.iter().map(|event| header(event)["changeOrigin"].as_str().unwrap()).collect();
+    let origin = |api| format!("com/salesforce/api/{api}/66.0;client=tombolo.1.2.3");
+    assert_eq!(origins, ["rest", "rest", "rest", "rest", "soap"].map(origin));
 }

@@ -114,6 +114,10 @@ fn restore(work: &mut Work<'_>, object: &Arc<ObjectDef>, id: Id) -> Result<()> {
     if let Some(flag) = object.column_of("IsDeleted") {
         after[flag] = Cell::Integer(0);
     }
+    // A record that was merged is its own again.
+    if let Some(master) = object.column_of("MasterRecordId") {
+        after[master] = Cell::Null;
+    }
     check::unique(work, object, id.as_str(), &after, |_| true)?;
     stamp(work, object, &mut after);
     save(work, object, id, ChangeType::Undelete, before, after)?;

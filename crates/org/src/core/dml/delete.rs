@@ -9,7 +9,7 @@ use rusqlite::params;
 use tombolo_schema::{ChildRelationship, Id};
 
 use super::{
-    bin, faults,
+    automation, bin, faults,
     update::{live_row, meant, save, stamp},
     work::{Outcome, Work},
 };
@@ -52,7 +52,9 @@ impl Core {
 /// Deletes a record and, one after the other, what lives and dies with it.
 fn remove(work: &mut Work<'_>, object: &Arc<ObjectDef>, root: Id) -> Result<()> {
     let mut waiting = vec![(Arc::clone(object), root)];
-    live_row(work, object, root)?;
+    let row = live_row(work, object, root)?;
+    work.begin_record(object, Some(&row));
+    automation::fail(work, object, Some(root))?;
     while let Some((object, id)) = waiting.pop() {
         // A detail of two masters may be gone by the time the second one asks.
         let Some(row) = object.rows().get(work.connection, id.as_str())? else { continue };
@@ -99,7 +101,12 @@ fn bury(work: &mut Work<'_>, object: &Arc<ObjectDef>, id: Id, root: Id, row: &[C
     bin::note(work, object, id, root)
 }
 
-fn live_children(work: &Work<'_>, child: &ObjectDef, relationship: &ChildRelationship, parent: Id) -> Result<Vec<Id>> {
+pub(super) fn live_children(
+    work: &Work<'_>,
+    child: &ObjectDef,
+    relationship: &ChildRelationship,
+    parent: Id,
+) -> Result<Vec<Id>> {
     let stored = child.field(&relationship.field).is_some_and(|f| f.column.is_some());
     if child.kind != Kind::Rows || !stored {
         return Ok(Vec::new());

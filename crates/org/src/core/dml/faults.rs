@@ -111,6 +111,14 @@ pub(crate) fn not_found() -> Fault {
     Fault::new(ErrorCode::NotFound, "The requested resource does not exist")
 }
 
+/// The row is not as the caller thought. Nothing more is said of it (rest.md 2.8).
+pub(crate) fn precondition_failed() -> Fault {
+    Fault::new(ErrorCode::from(PRECONDITION_FAILED), "The record does not meet the condition of the request")
+}
+
+/// The code of an unmet condition, which no body shows.
+pub(crate) const PRECONDITION_FAILED: &str = "PRECONDITION_FAILED";
+
 pub(crate) fn not_allowed(object: &ObjectDef, verb: &str) -> Fault {
     let message = format!("entity type {} does not support {verb}", object.name);
     unnamed(ErrorCode::CannotInsertUpdateActivateEntity, message)
@@ -162,6 +170,16 @@ pub(crate) fn not_in_bin() -> Fault {
 
 pub(crate) fn master_is_deleted() -> Fault {
     unnamed(ErrorCode::UndeleteFailed, "the record cannot be undeleted before its parent is")
+}
+
+pub(crate) fn converted() -> Fault {
+    unnamed(ErrorCode::from("CANNOT_UPDATE_CONVERTED_LEAD"), "cannot reference converted lead")
+}
+
+/// Someone else is writing it.
+pub(crate) fn row_locked(id: Option<Id>) -> Fault {
+    let whom = id.map(|id| format!(" or 1 records: {id}")).unwrap_or_default();
+    unnamed(ErrorCode::UnableToLockRow, format!("unable to obtain exclusive access to this record{whom}"))
 }
 
 pub(crate) fn rolled_back() -> Fault {

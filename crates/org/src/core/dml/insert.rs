@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tombolo_schema::{DefaultValue, FieldType, Id};
 
 use super::{
-    auto_number, check,
+    auto_number, automation, check,
     derived::{self, RowView},
     faults,
     load::{self, Loaded, Verb},
@@ -60,16 +60,19 @@ pub(crate) fn insert_record(
 
 /// Makes a record of values that were loaded already.
 fn insert_loaded(work: &mut Work<'_>, object: &Arc<ObjectDef>, loaded: Loaded) -> Result<Id> {
+    work.begin_record(object, None);
     let given: Vec<usize> = loaded.iter().map(|(column, _)| *column).collect();
     let mut row = vec![Cell::Null; object.columns().len()];
     for (column, cell) in loaded {
         row[column] = cell;
     }
     defaults(work, object, &mut row, &given);
+    automation::rewrite(work, object, &mut row, &given)?;
     derived::fill(RowView::new(object, &mut row, &given, &given), work.now_ms());
     // What the org gives a default to may be left out, but not be given as null.
     check::required(object, &row, |column, field| !field.flags.defaulted_on_create || given.contains(&column))?;
     check::unique(work, object, "", &row, |_| true)?;
+    automation::fail(work, object, None)?;
     let id = identify(work, object, &mut row)?;
     object.rows().insert(work.connection, &row)?;
     work.changed(object, id, ChangeType::Create, None, Some(row));

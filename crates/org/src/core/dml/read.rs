@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tombolo_schema::{FieldType, Id};
 
-use super::{Found, Selection, faults, load, value};
+use super::{Found, Mark, Selection, faults, load, value};
 use crate::{
     core::{
         Caller, Core, FieldDef, ObjectDef,
@@ -14,6 +14,13 @@ use crate::{
     },
     store::Cell,
 };
+
+/// A row that was read.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub(crate) record: Record,
+    pub(crate) mark: Mark,
+}
 
 impl Core {
     /// Reads rows by Id; none where a row is not there, deleted, or of another object.
@@ -41,13 +48,21 @@ impl Core {
     }
 
     /// Reads one row.
-    pub(crate) fn read(&self, _caller: &Caller, object: &str, id: &str, fields: Selection) -> Result<Record> {
+    pub(crate) fn read(&self, caller: &Caller, object: &str, id: &str, fields: Selection) -> Result<Record> {
+        Ok(self.look(caller, object, id, fields)?.record)
+    }
+
+    /// Reads one row, and what it can be recognised by.
+    pub(crate) fn look(&self, _caller: &Caller, object: &str, id: &str, fields: Selection) -> Result<Looked> {
         let registry = self.schema();
         let object = registry.object(object).ok_or_else(faults::not_found)?;
         // A row's URL is read again as that of an external id field (rest.md 2.4).
         let id = Id::parse(id).map_err(|_| faults::not_external(id))?;
         let fields = selected(object, &fields)?;
-        self.snapshot(|connection| Ok(record(object, id, &fields, &live(connection, object, id)?)))
+        self.snapshot(|connection| {
+            let row = live(connection, object, id)?;
+            Ok(Looked { record: record(object, id, &fields, &row), mark: Mark::of(object, &row) })
+        })
     }
 
     /// The live records with this value in an external id field.

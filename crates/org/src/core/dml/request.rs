@@ -2,6 +2,8 @@
 
 use tombolo_schema::Id;
 
+use super::Condition;
+
 /// The record that an update means.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
@@ -9,6 +11,25 @@ pub(crate) struct Target {
     pub(crate) object: Option<String>,
     /// As written.
     pub(crate) id: String,
+    /// What has to be true of it.
+    pub(crate) condition: Condition,
+}
+
+impl Target {
+    /// The record of this Id, whatever is true of it.
+    pub(crate) fn new(object: Option<String>, id: String) -> Self {
+        Self { object, id, condition: Condition::default() }
+    }
+}
+
+/// What an upsert goes by.
+#[derive(Debug, Clone)]
+pub(crate) struct Key<'a> {
+    pub(crate) object: &'a str,
+    /// An external id, or `Id`.
+    pub(crate) field: &'a str,
+    /// What has to be true of a record that is there already.
+    pub(crate) condition: Condition,
 }
 
 /// The fields that a read wants.

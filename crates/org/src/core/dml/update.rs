@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tombolo_schema::{FieldType, Id};
 
 use super::{
-    Target, check,
+    Condition, Key, Target, automation, check, convert,
     derived::{self, RowView},
     faults, insert,
     load::{self, Loaded, Verb},
@@ -32,7 +32,7 @@ impl Core {
         let target = |row: &(Target, RowInput)| Id::parse(&row.0.id).ok();
         self.write_each(caller, rows, atomicity, target, |work, (target, input)| {
             let (object, id) = meant(work, target.object.as_deref(), &target.id)?;
-            update_one(work, &object, id, &input)
+            update_one(work, &object, id, &input, &target.condition)
         })
     }
 
@@ -40,15 +40,14 @@ impl Core {
     pub(crate) fn upsert(
         &self,
         caller: &Caller,
-        object: &str,
-        key_field: &str,
+        by: &Key<'_>,
         rows: Vec<(Input, RowInput)>,
         atomicity: Atomicity,
     ) -> Result<Vec<Saved>> {
         let registry = self.schema();
-        let object = registry.object(object).ok_or_else(|| faults::no_such_object(object))?;
-        let key = object.field(key_field).filter(|f| f.field_type == FieldType::Id || load::is_key(f));
-        let key = key.ok_or_else(|| faults::not_external(key_field))?;
+        let object = registry.object(by.object).ok_or_else(|| faults::no_such_object(by.object))?;
+        let key = object.field(by.field).filter(|f| f.field_type == FieldType::Id || load::is_key(f));
+        let key = key.ok_or_else(|| faults::not_external(by.field))?;
         self.write_each(
             caller,
             rows,
@@ -56,7 +55,7 @@ impl Core {
             |_| None,
             |work, (value, input)| {
                 if key.field_type == FieldType::Id {
-                    return upsert_by_id(work, object, &value, &input);
+                    return upsert_by_id(work, object, &value, &input, &by.condition);
                 }
                 if input.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(&key.name)) {
                     return Err(faults::key_in_body(&key.name).into());
@@ -70,7 +69,7 @@ impl Core {
                         let key = key.column.map(|column| (column, cell));
                         insert::insert_record(work, object, &input, key).map(Outcome::Created)
                     }
-                    [one] => update_one(work, object, *one, &input),
+                    [one] => update_one(work, object, *one, &input, &by.condition),
                     several => Err(faults::several_match(key, several).into()),
                 }
             },
@@ -78,12 +77,18 @@ impl Core {
     }
 }
 
-fn upsert_by_id(work: &mut Work<'_>, object: &Arc<ObjectDef>, id: &Input, input: &RowInput) -> Result<Outcome> {
+fn upsert_by_id(
+    work: &mut Work<'_>,
+    object: &Arc<ObjectDef>,
+    id: &Input,
+    input: &RowInput,
+    condition: &Condition,
+) -> Result<Outcome> {
     match id {
         Input::Null => insert::insert_record(work, object, input, None).map(Outcome::Created),
         Input::Text(id) | Input::Untyped(id) => {
             let (object, id) = meant(work, Some(&object.name), id)?;
-            update_one(work, &object, id, input)
+            update_one(work, &object, id, input, condition)
         }
         other => Err(faults::wrong_type("reference", other).into()),
     }
@@ -112,11 +117,19 @@ pub(super) fn live_row(work: &Work<'_>, object: &ObjectDef, id: Id) -> Result<Ve
     if deleted { Err(faults::deleted().into()) } else { Ok(row) }
 }
 
-fn update_one(work: &mut Work<'_>, object: &Arc<ObjectDef>, id: Id, input: &RowInput) -> Result<Outcome> {
+pub(super) fn update_one(
+    work: &mut Work<'_>,
+    object: &Arc<ObjectDef>,
+    id: Id,
+    input: &RowInput,
+    condition: &Condition,
+) -> Result<Outcome> {
     if !object.flags.updateable {
         return Err(faults::not_allowed(object, "update").into());
     }
     let before = live_row(work, object, id)?;
+    condition.check_write(object, &before)?;
+    convert::check_not_converted(object, &before)?;
     let loaded = load::load(work, object, input, Verb::Update)?;
     update_loaded(work, object, id, before, loaded).map(Outcome::Changed)
 }
@@ -128,15 +141,18 @@ fn update_loaded(
     before: Vec<Cell>,
     loaded: Loaded,
 ) -> Result<Id> {
+    work.begin_record(object, Some(&before));
     let given: Vec<usize> = loaded.iter().map(|(column, _)| *column).collect();
     let mut after = before.clone();
     for (column, cell) in loaded {
         after[column] = cell;
     }
     let changed: Vec<usize> = given.iter().copied().filter(|&c| before[c] != after[c]).collect();
+    automation::rewrite(work, object, &mut after, &changed)?;
     derived::fill(RowView::new(object, &mut after, &given, &changed), work.now_ms());
     check::required(object, &after, |column, _| given.contains(&column))?;
     check::unique(work, object, id.as_str(), &after, |column| before[column] != after[column])?;
+    automation::fail(work, object, Some(id))?;
     stamp(work, object, &mut after);
     save(work, object, id, ChangeType::Update, before, after)?;
     Ok(id)

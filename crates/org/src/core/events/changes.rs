@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tombolo_schema::{FieldType, Id};
 
-use super::{ChangeEvent, ChangeType};
+use super::{ChangeEvent, ChangeType, misreport::OVERFLOW_ID};
 use crate::{
     core::{FieldDef, ObjectDef, record::Output, schema::storage::output},
     store::Cell,
@@ -20,6 +20,8 @@ pub(crate) struct Change {
     pub(crate) before: Option<Vec<Cell>>,
     /// None of a record that went for good.
     pub(crate) after: Option<Vec<Cell>>,
+    /// `com/salesforce/api/rest/66.0;client=x`: of a transaction of several requests each has its own.
+    pub(crate) origin: Arc<str>,
 }
 
 /// What all events of a transaction share.
@@ -29,13 +31,11 @@ pub(crate) struct Commit {
     pub(crate) number: u64,
     /// Milliseconds.
     pub(crate) timestamp: i64,
-    pub(crate) origin: String,
     pub(crate) user: Id,
 }
 
 /// After so many changes of a transaction an entity is only told to have overflowed.
 const OVERFLOW: usize = 100_000;
-const OVERFLOW_ID: &str = "000000000000000AAA";
 
 /// The events of a transaction: one a record, equal ones merged.
 pub(crate) fn change_events(changes: Vec<Change>, commit: &Commit) -> Vec<ChangeEvent> {
@@ -51,7 +51,8 @@ pub(crate) fn change_events(changes: Vec<Change>, commit: &Commit) -> Vec<Change
             overflow(&mut events, &change.object, commit);
             continue;
         }
-        let same = format!("{:?}", (&event.entity, event.change_type, &event.changed_fields, &event.fields));
+        let same =
+            format!("{:?}", (&event.entity, event.change_type, &event.origin, &event.changed_fields, &event.fields));
         match known.get(&same) {
             Some(&at) => events[at].record_ids.push(change.id),
             None => {
@@ -69,12 +70,11 @@ pub(crate) fn change_events(changes: Vec<Change>, commit: &Commit) -> Vec<Change
 fn overflow(events: &mut Vec<ChangeEvent>, object: &ObjectDef, commit: &Commit) {
     let told = |e: &ChangeEvent| e.change_type == ChangeType::GapOverflow && *e.entity == *object.name;
     if let (false, Ok(id)) = (events.iter().any(told), Id::parse(OVERFLOW_ID)) {
-        let origin = String::new();
-        events.push(ChangeEvent { origin, ..header(object, ChangeType::GapOverflow, id, commit) });
+        events.push(header(object, ChangeType::GapOverflow, id, commit));
     }
 }
 
-/// Several changes of a record are one: the first type, the last values. What was made and deleted again was nothing;
+/// Several changes of a record are one: the first type and origin, the last values. What was made and deleted again was nothing;
 /// of what was changed and then deleted the delete is told, as nothing else about it can be read any more.
 fn one_each(changes: Vec<Change>) -> Vec<Change> {
     let mut merged: Vec<Option<Change>> = Vec::with_capacity(changes.len());
@@ -102,7 +102,7 @@ fn header(object: &ObjectDef, change_type: ChangeType, id: Id, commit: &Commit) 
         record_ids: vec![id],
         changed_fields: Vec::new(),
         fields: Vec::new(),
-        origin: commit.origin.clone(),
+        origin: String::new(),
         transaction_key: commit.key.clone(),
         sequence_number: 1,
         commit_timestamp: commit.timestamp,
@@ -113,6 +113,7 @@ fn header(object: &ObjectDef, change_type: ChangeType, id: Id, commit: &Commit) 
 
 fn event(change: &Change, commit: &Commit) -> ChangeEvent {
     let mut event = header(&change.object, change.change_type, change.id, commit);
+    event.origin = change.origin.to_string();
     let fields: Vec<&FieldDef> = change.object.columns().filter(|f| is_told(&change.object, f)).collect();
     match (change.change_type, &change.before, &change.after) {
         (ChangeType::Create | ChangeType::Undelete, _, Some(after)) => {

@@ -3,6 +3,7 @@
 mod changes;
 mod encoding;
 mod log;
+mod misreport;
 
 use std::sync::Arc;
 

@@ -52,7 +52,7 @@ struct Content {
 
 /// The rows of a result or of a child set.
 #[derive(Debug, Clone)]
-pub(super) struct Set {
+pub(in crate::core) struct Set {
     pub(super) rows: Arc<Rows>,
     pub(super) ids: Arc<[Id]>,
 }
@@ -101,7 +101,7 @@ impl Cursors {
     }
 
     /// Holds what did not fit into a page.
-    pub(super) fn keep(&self, owner: (Id, &str), snapshot: Snapshot, sets: HashMap<Id, Set>, now: Timestamp) {
+    pub(in crate::core) fn keep(&self, owner: (Id, &str), snapshot: Snapshot, sets: HashMap<Id, Set>, now: Timestamp) {
         let (user, session) = (owner.0, owner.1.to_owned());
         let content = Mutex::new(Content { sets, expires: now + LIFETIME });
         let snapshot = Mutex::new(snapshot);

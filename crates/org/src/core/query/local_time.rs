@@ -49,7 +49,7 @@ impl LocalTime {
 }
 
 fn zone_name(core: &Core, user: Id) -> Result<Option<String>> {
-    core.store().read(|connection| {
+    core.snapshot(|connection| {
         let sql = "SELECT \"TimeZoneSidKey\" FROM \"User\" WHERE \"Id\" = ?1";
         let name: Option<Option<String>> =
             connection.prepare_cached(sql)?.query_row([user.as_str()], |row| row.get(0)).optional()?;

@@ -33,8 +33,11 @@ use tombolo_soql::{Options, ast::Select, resolve_hours};
 
 pub(crate) use columns::{Column, Columns};
 pub(crate) use cursor::Cursors;
+pub(super) use cursor::Set;
 pub(crate) use explain::QueryPlan;
 pub(crate) use searched::no_object;
+
+use rusqlite::Connection;
 
 use self::{
     cursor::Reading,
@@ -47,7 +50,7 @@ use super::{
     Caller, Core, Registry,
     record::{CoreError, Fault, Page, Result},
 };
-use crate::store::quoted;
+use crate::store::{Snapshot, quoted};
 
 /// What a query is asked with besides its text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,20 +72,50 @@ impl Core {
         let env = self.env(&registry, caller, options.include_deleted);
         let plan = select::plan(&env, &select).map_err(|refusal| refusal.fault(soql))?;
         let batch = batch(options.batch_size);
-        let ((page, sets), snapshot) = self.store().read_on(|connection| {
+        let first = |connection: &Connection| {
             let mut reading = Reading::new(connection, batch, self.cursors());
             let page = run::first_page(&plan, &mut reading)?;
-            let sets = reading.into_sets();
-            let keep = !sets.is_empty();
-            Ok::<_, CoreError>(((page, sets), keep))
-        })?;
-        if let Some(snapshot) = snapshot {
-            self.cursors().keep((caller.user_id, &caller.session), snapshot, sets, self.clock().now());
-        }
+            Ok::<_, CoreError>((page, reading.into_sets()))
+        };
+        let owner = (caller.user_id, caller.session.as_str());
+        let page = match &self.1 {
+            Some(joint) => {
+                let (page, sets) = joint.read(first)?;
+                if !sets.is_empty() {
+                    joint.hold(owner, sets);
+                }
+                page
+            }
+            None => {
+                let ((page, sets), snapshot) = self.read_as_seen(|connection| {
+                    let read = first(connection)?;
+                    let keep = !read.1.is_empty();
+                    Ok((read, keep))
+                })?;
+                if let Some(snapshot) = snapshot {
+                    self.cursors().keep(owner, snapshot, sets, self.clock().now());
+                }
+                page
+            }
+        };
         if let Plan::Rows(rows) = &plan {
             self.look_at(rows, &page)?;
         }
         Ok(page)
+    }
+
+    /// Reads what queries see, which late rows are not part of.
+    pub(crate) fn read_as_seen<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<(T, bool)>,
+    ) -> Result<(T, Option<Snapshot>)> {
+        if !self.has_late_rows() {
+            return self.store().read_on(work);
+        }
+        self.store().read_apart(|connection| {
+            self.cover_late_rows(connection)?;
+            work(connection)
+        })
     }
 
     /// The page of a held result that a locator points at.
@@ -106,7 +139,14 @@ impl Core {
             sets.join(", ")
         );
         let ids = serde_json::Value::from(ids).to_string();
-        self.store().write(|connection| Ok(connection.prepare_cached(&sql)?.execute((now, ids)).map(drop)?))
+        let look = |connection: &Connection| -> Result<()> {
+            connection.prepare_cached(&sql)?.execute((now, ids))?;
+            Ok(())
+        };
+        match &self.1 {
+            Some(joint) => joint.read(look),
+            None => self.store().write(|connection| look(connection)),
+        }
     }
 
     /// The columns that a query's result would have.

@@ -26,12 +26,8 @@ pub(super) struct Extra {
     pub(super) starting_number: u64,
 }
 
-/// Adds the objects and fields of projects.
-pub(super) fn add(objects: &mut Vec<Object>, projects: &[PathBuf]) -> Result<Additions> {
-    let mut source = Source::default();
-    for project in projects {
-        source.read_project(project)?;
-    }
+/// Adds the objects and fields of projects, and those that were added since.
+pub(super) fn add(objects: &mut Vec<Object>, source: &Source) -> Result<Additions> {
     let mut additions = Additions::default();
     for (name, object) in &source.objects {
         if name.contains("__") && !objects.iter().any(|o| o.name == *name) {
@@ -52,16 +48,16 @@ pub(super) fn add(objects: &mut Vec<Object>, projects: &[PathBuf]) -> Result<Add
                     // A standard field's file holds settings of the user interface; its facts are known.
                     continue;
                 }
-                let made = custom_field::build(field, element, &source).map_err(|e| wrong(path, e))?;
+                let made = custom_field::build(field, element, source).map_err(|e| wrong(path, e))?;
                 add_field(&mut objects[at], made, &mut additions);
             }
         }
     }
-    custom_field::resolve_summaries(objects, &source);
+    custom_field::resolve_summaries(objects, source);
     for (activity, name) in [("Task", "Tasks"), ("Event", "Events")] {
         additions.child_names.insert((activity.to_owned(), "WhatId".to_owned()), name.to_owned());
     }
-    offer_activities(objects, &source);
+    offer_activities(objects, source);
     Ok(additions)
 }
 

@@ -1,6 +1,7 @@
 //! Metadata files: an element tree, no more.
 
 use quick_xml::{Reader, events::Event};
+use serde_json::Value;
 
 /// An element: its local name, its text, what stands in it.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +51,34 @@ impl Element {
             (Some(mut outermost), true) => outermost.children.pop().ok_or_else(|| "it is empty".to_owned()),
             _ => Err("it ends in the middle of an element".to_owned()),
         }
+    }
+
+    /// The element that a JSON value stands for: what the Metadata API writes as XML, the Tooling API writes as JSON.
+    pub(super) fn from_json(name: &str, value: &Value) -> Self {
+        let mut element = Self::named(name);
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    match value {
+                        Value::Null => {}
+                        Value::Array(values) => {
+                            element.children.extend(values.iter().map(|value| Self::from_json(name, value)));
+                        }
+                        value => element.children.push(Self::from_json(name, value)),
+                    }
+                }
+            }
+            Value::String(text) => element.text.clone_from(text),
+            Value::Null => {}
+            other => element.text = other.to_string(),
+        }
+        element
+    }
+
+    /// Puts children in the place of those of the same names.
+    pub(super) fn overlay(&mut self, changes: Self) {
+        self.children.retain(|child| !changes.children.iter().any(|change| change.name == child.name));
+        self.children.extend(changes.children);
     }
 
     fn named(name: &str) -> Self {

@@ -2,6 +2,7 @@
 
 mod custom;
 mod custom_field;
+mod edit;
 mod field;
 mod markup;
 mod object;
@@ -15,8 +16,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use tombolo_schema::Id;
 
+pub use edit::SchemaEdit;
 pub(crate) use field::{CompoundPart, FieldDef};
 pub(crate) use object::{Kind, ObjectDef};
+pub(crate) use source::Source;
 
 /// The objects of the org, in the order of their names. Never changed: a new one replaces it.
 #[derive(Debug)]
@@ -33,6 +36,22 @@ impl Registry {
         let by_name = objects.iter().enumerate().map(|(i, o)| (o.name.to_ascii_lowercase(), i)).collect();
         let prefixes = objects.iter().enumerate().filter_map(|(i, o)| Some((o.key_prefix.clone()?, i)));
         Self { by_name, by_prefix: prefixes.collect(), objects }
+    }
+
+    /// The same without these fields of these objects.
+    pub(crate) fn without(&self, hidden: &[(String, String)]) -> Self {
+        let mut objects: Vec<ObjectDef> = self.objects.iter().map(|object| ObjectDef::clone(object)).collect();
+        for (name, field) in hidden {
+            for object in &mut objects {
+                if object.name.eq_ignore_ascii_case(name) {
+                    object.remove(field);
+                }
+                object.child_relationships.retain(|child| {
+                    !(child.child_object.eq_ignore_ascii_case(name) && child.field.eq_ignore_ascii_case(field))
+                });
+            }
+        }
+        Self::new(objects)
     }
 
     /// The object of this name, without regard to case.

@@ -104,6 +104,18 @@ impl ObjectDef {
         parts
     }
 
+    /// Takes a field out, and the parts of a compound with it.
+    pub(super) fn remove(&mut self, name: &str) {
+        let is_meant = |f: &FieldDef| {
+            f.name.eq_ignore_ascii_case(name)
+                || f.compound_field_name
+                    .as_deref()
+                    .is_some_and(|whole| whole.eq_ignore_ascii_case(name) && whole != "Name")
+        };
+        self.fields.retain(|f| !is_meant(f));
+        self.index();
+    }
+
     /// Its fields, in describe order.
     pub(crate) fn fields(&self) -> &[FieldDef] {
         &self.fields

@@ -12,15 +12,15 @@ use super::markup::Element;
 use crate::core::record::{CoreError, Result};
 
 /// What a project says about the schema.
-#[derive(Debug, Default)]
-pub(super) struct Source {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source {
     /// Objects by name, whose own file may be missing (a standard object with custom fields).
     pub(super) objects: BTreeMap<String, SourceObject>,
     /// Global value sets by name.
     pub(super) value_sets: BTreeMap<String, Element>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct SourceObject {
     pub(super) file: Option<(PathBuf, Element)>,
     pub(super) fields: BTreeMap<String, (PathBuf, Element)>,
@@ -42,8 +42,17 @@ pub(super) fn wrong(path: &Path, problem: impl std::fmt::Display) -> CoreError {
 }
 
 impl Source {
+    /// What these project folders hold.
+    pub(crate) fn of_projects(projects: &[PathBuf]) -> Result<Self> {
+        let mut source = Self::default();
+        for project in projects {
+            source.read_project(project)?;
+        }
+        Ok(source)
+    }
+
     /// Adds what a project folder holds.
-    pub(super) fn read_project(&mut self, folder: &Path) -> Result<()> {
+    fn read_project(&mut self, folder: &Path) -> Result<()> {
         let file = folder.join("sfdx-project.json");
         let text = fs::read_to_string(&file)
             .map_err(|e| wrong(&file, format_args!("{e}; a project is the folder that holds this file")))?;

@@ -1,9 +1,6 @@
 //! The registry as an org starts with it: the standard objects, and what projects add to them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use tombolo_schema::{FieldType, Object, standard_objects};
 
@@ -11,16 +8,17 @@ use super::{
     ObjectDef, Registry,
     custom::{self, Additions},
     prefixes, relations,
+    source::Source,
 };
 use crate::core::record::{CoreError, Result};
 
 impl Registry {
-    /// The standard objects and those of projects. `known` are the key prefixes given at earlier starts, and what is
+    /// The standard objects and those of a source. `known` are the key prefixes given at earlier starts, and what is
     /// new is added to them.
-    pub(crate) fn with_projects(projects: &[PathBuf], known: &mut BTreeMap<String, String>) -> Result<Self> {
+    pub(crate) fn of(source: &Source, known: &mut BTreeMap<String, String>) -> Result<Self> {
         let mut objects = standard_objects().map_err(|e| CoreError::Internal(e.to_string()))?;
         objects.iter_mut().for_each(correct);
-        let additions = custom::add(&mut objects, projects)?;
+        let additions = custom::add(&mut objects, source)?;
         check_references(&objects)?;
         prefixes::assign(&mut objects, known);
         relations::reconcile(&mut objects, &additions.child_names);
@@ -109,7 +107,7 @@ mod tests {
     use super::*;
 
     fn registry() -> Registry {
-        Registry::with_projects(&[], &mut BTreeMap::new()).unwrap()
+        Registry::of(&Source::default(), &mut BTreeMap::new()).unwrap()
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn equal_changes_of_a_request_are_one_event() {
     let rows = ids
         .iter()
         .zip(phones)
-        .map(|(id, phone)| (Target { object: None, id: id.clone() }, row(&format!(r#"{{"Phone": "{phone}"}}"#))));
+        .map(|(id, phone)| (Target::new(None, id.clone()), row(&format!(r#"{{"Phone": "{phone}"}}"#))));
     core.update(&caller(&core), rows.collect(), Atomicity::EachRecord).unwrap();
     let events = &events(&core)[before..];
     let told: Vec<Vec<_>> = events.iter().map(|e| e.record_ids.iter().map(|id| id.as_str()).collect()).collect();
@@ -84,8 +84,7 @@ fn a_record_changed_twice_in_a_request_is_told_once() {
     let core = org(named(&["Account"]));
     let id = add(&core, "Account", r#"{"Name": "a"}"#);
     let before = events(&core).len();
-    let rows =
-        ["1", "2"].map(|phone| (Target { object: None, id: id.clone() }, row(&format!(r#"{{"Phone": "{phone}"}}"#))));
+    let rows = ["1", "2"].map(|phone| (Target::new(None, id.clone()), row(&format!(r#"{{"Phone": "{phone}"}}"#))));
     core.update(&caller(&core), rows.to_vec(), Atomicity::EachRecord).unwrap();
     let events = &events(&core)[before..];
     assert_eq!(events.len(), 1);

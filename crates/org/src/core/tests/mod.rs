@@ -62,7 +62,7 @@ pub(super) fn add(core: &Core, object: &str, json: &str) -> String {
 }
 
 pub(super) fn update(core: &Core, id: &str, json: &str) -> Saved {
-    let target = Target { object: None, id: id.to_owned() };
+    let target = Target::new(None, id.to_owned());
     core.update(&caller(core), vec![(target, row(json))], Atomicity::EachRecord).unwrap().remove(0)
 }
 

@@ -181,7 +181,8 @@ fn upserts_find_or_make() {
     let project = project();
     let core = Core::open(config(project.path())).unwrap();
     let upsert = |field: &str, key: Input, json: &str| {
-        core.upsert(&caller(&core), "Ship__c", field, vec![(key, row(json))], Atomicity::EachRecord)
+        let by = crate::core::Key { object: "Ship__c", field, condition: Default::default() };
+        core.upsert(&caller(&core), &by, vec![(key, row(json))], Atomicity::EachRecord)
     };
     let one = |field: &str, key: Input, json: &str| upsert(field, key, json).unwrap().remove(0);
     let key = || Input::Text("a1".to_owned());

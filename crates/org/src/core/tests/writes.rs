@@ -150,7 +150,7 @@ fn all_or_none() {
     assert_eq!(events(&core).len(), 1);
 
     let id = saved[1].id.unwrap();
-    let target = |id: &str| Target { object: Some("Account".to_owned()), id: id.to_owned() };
+    let target = |id: &str| Target::new(Some("Account".to_owned()), id.to_owned());
     let rows = vec![(target(id.as_str()), row(r#"{"Name": "c"}"#)), (target("nonsense"), row("{}"))];
     let saved = core.update(&caller(&core), rows, Atomicity::AllOrNone).unwrap();
     assert_eq!(saved[0].id, Some(id), "a rolled-back update keeps its Id");
@@ -196,7 +196,7 @@ fn updates() {
 fn an_id_of_another_object_is_refused() {
     let core = org(CdcSelection::None);
     let id = add(&core, "Account", r#"{"Name": "a"}"#);
-    let target = Target { object: Some("Contact".to_owned()), id: id.clone() };
+    let target = Target::new(Some("Contact".to_owned()), id.clone());
     let saved = core.update(&caller(&core), vec![(target, row("{}"))], Atomicity::EachRecord).unwrap();
     assert_eq!(told(&saved[0].faults), [format!("MALFORMED_ID: Contact ID: id value of incorrect type: {id}")]);
 }

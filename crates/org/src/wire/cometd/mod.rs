@@ -228,7 +228,7 @@ fn session_of(call: &Call) -> Result<Session, Stranger> {
     let header = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::trim);
     let header = header.filter(|header| !header.is_empty()).ok_or(Stranger::Unnamed)?;
     let token = header.split_once(' ').map_or(header, |(_, token)| token.trim());
-    call.app.security.authenticate(token, call.app.core.clock().now()).map_err(|_| Stranger::Unknown)
+    call.app.authenticate(token, &call.path).map_err(|_| Stranger::Unknown)
 }
 
 fn version_error(call: &Call) -> Option<String> {

@@ -49,7 +49,8 @@ impl Polled {
 /// What is there to deliver now, and when more is due.
 #[derive(Default)]
 struct Harvest {
-    /// By replay id.
+    /// Of each channel, by replay id.
+    channels: Vec<Vec<(u64, Box<RawValue>)>>,
     events: Vec<(u64, Box<RawValue>)>,
     next_due: Option<Timestamp>,
     progress: Vec<(String, u64, u64)>,
@@ -81,7 +82,7 @@ async fn wait(app: &Arc<App>, client: &Arc<Client>, asked: Asked<'_>, poll: &mut
     let clock = app.core.clock();
     let started = clock.now();
     let deadline = started.saturating_add(HOLD).unwrap_or(Timestamp::MAX);
-    let (mut log, mut faults) = (app.core.events().watch(), app.faults.watch());
+    let (mut log, mut faults) = (app.core.events().watch(), app.core.faults().watch());
     let mut shutdown = app.shutdown.clone();
     loop {
         // Whatever changes from here on is noticed below.
@@ -95,7 +96,7 @@ async fn wait(app: &Arc<App>, client: &Arc<Client>, asked: Asked<'_>, poll: &mut
         if let Some(polled) = interrupted(app, client, asked, poll) {
             return polled;
         }
-        let harvest = match harvest(app, client).await {
+        let harvest = match harvest(app, client, asked.path).await {
             Ok(harvest) => harvest,
             Err(error) => {
                 tracing::error!(%error, "cannot read the event log");
@@ -147,10 +148,14 @@ fn interrupted(app: &App, client: &Client, asked: Asked<'_>, poll: &Poll) -> Opt
 
 /// Whether a fault befalls the client, on whichever of its channels.
 fn befalls(app: &App, client: &Client, path: &str, kind: FaultKind) -> bool {
-    let now = app.core.clock().now();
     let channels = client.subscriptions();
     let names = channels.iter().map(|(name, _)| name.as_str()).chain(channels.is_empty().then_some(""));
-    names.into_iter().any(|name| app.faults.take_for_channel(kind, path, name, now).is_some())
+    befall(app, path, names, kind)
+}
+
+fn befall<'a>(app: &App, path: &str, mut channels: impl Iterator<Item = &'a str>, kind: FaultKind) -> bool {
+    let now = app.core.clock().now();
+    channels.any(|name| app.core.faults().take_for_channel(kind, path, name, now).is_some())
 }
 
 fn deliver(app: &App, client: &Client, message: &Message, poll: &Poll, harvest: Harvest) -> Polled {
@@ -169,19 +174,29 @@ fn collected(app: &App, client: &Client, harvest: Harvest) -> Vec<Box<RawValue>>
 }
 
 /// Reads what the client's subscriptions have waiting.
-async fn harvest(app: &Arc<App>, client: &Client) -> Result<Harvest> {
+async fn harvest(app: &Arc<App>, client: &Client, path: &str) -> Result<Harvest> {
     let subscriptions = client.subscriptions();
     if subscriptions.is_empty() {
         return Ok(Harvest::default());
     }
-    let app = Arc::clone(app);
+    let (app, path) = (Arc::clone(app), path.to_owned());
     let work = move || {
         let mut harvest = Harvest::default();
         for (name, subscription) in &subscriptions {
             let waiting = app.core.events().read_after(&subscription.channel, subscription.after, MAX_DELIVERED)?;
             gather(&app, &mut harvest, name, subscription.after, &waiting)?;
         }
-        harvest.events.sort_by_key(|(replay_id, _)| *replay_id);
+        let full = harvest.channels.iter().filter(|events| !events.is_empty()).count();
+        let names = subscriptions.iter().map(|(name, _)| name.as_str());
+        let mixed = full > 1 && befall(&app, &path, names, FaultKind::MixChannels);
+        if mixed {
+            // The channels one after the other, the one with the latest beginning first.
+            harvest.channels.sort_by_key(|events| std::cmp::Reverse(events.first().map(|(replay_id, _)| *replay_id)));
+        }
+        harvest.events = std::mem::take(&mut harvest.channels).into_iter().flatten().collect();
+        if !mixed {
+            harvest.events.sort_by_key(|(replay_id, _)| *replay_id);
+        }
         Ok(harvest)
     };
     tokio::task::spawn_blocking(work).await.map_err(|_| CoreError::Internal("reading events failed".to_owned()))?
@@ -191,6 +206,7 @@ async fn harvest(app: &Arc<App>, client: &Client) -> Result<Harvest> {
 fn gather(app: &App, harvest: &mut Harvest, name: &str, after: u64, waiting: &[StoredEvent]) -> Result<()> {
     let now = app.core.clock().now();
     let mut up_to = after;
+    let mut events = Vec::new();
     for stored in waiting {
         if let Some(due) = due(app, stored).filter(|due| *due > now) {
             harvest.next_due = Some(harvest.next_due.map_or(due, |next| next.min(due)));
@@ -198,9 +214,10 @@ fn gather(app: &App, harvest: &mut Harvest, name: &str, after: u64, waiting: &[S
         }
         let json = serde_json::value::to_raw_value(&Delivery { channel: name, stored })
             .map_err(|error| CoreError::Internal(format!("an event cannot be written: {error}")))?;
-        harvest.events.push((stored.replay_id, json));
+        events.push((stored.replay_id, json));
         up_to = stored.replay_id;
     }
+    harvest.channels.push(events);
     if up_to > after {
         harvest.progress.push((name.to_owned(), after, up_to));
     }
@@ -210,21 +227,21 @@ fn gather(app: &App, harvest: &mut Harvest, name: &str, after: u64, waiting: &[S
 fn due(app: &App, stored: &StoredEvent) -> Option<Timestamp> {
     let channel = Channel::Entity(stored.event.entity.clone()).name();
     let channels = [channel.as_str(), ALL];
-    app.faults.due(place(stored, &channels))
+    app.core.faults().due(place(stored, &channels))
 }
 
 const ALL: &str = "/data/ChangeEvents";
 
-fn place<'a>(stored: &StoredEvent, channels: &'a [&'a str]) -> EventPlace<'a> {
+fn place<'a>(stored: &'a StoredEvent, channels: &'a [&'a str]) -> EventPlace<'a> {
     let committed = Timestamp::from_millisecond(stored.event.commit_timestamp).unwrap_or(Timestamp::MIN);
-    EventPlace { replay_id: stored.replay_id, channels, committed }
+    EventPlace { replay_id: stored.replay_id, channels, entity: &stored.event.entity, committed }
 }
 
 /// When the duplicate of an event is to come, if a fault asks for one.
 pub(super) fn duplicate_due(app: &App, stored: &StoredEvent) -> Option<Timestamp> {
     let channel = Channel::Entity(stored.event.entity.clone()).name();
     let channels = [channel.as_str(), ALL];
-    let fault = app.faults.take_for_event(FaultKind::DuplicateEvents, place(stored, &channels))?;
+    let fault = app.core.faults().take_for_event(FaultKind::DuplicateEvents, place(stored, &channels))?;
     let delay = SignedDuration::try_from(fault.delay).unwrap_or(SignedDuration::MAX);
     Some(app.core.clock().now().saturating_add(delay).unwrap_or(Timestamp::MAX))
 }

@@ -66,7 +66,8 @@ pub(super) fn begin_after(
         Ok(Replay::New) => Ok(log.latest()),
         Ok(Replay::All) => Ok(0),
         Ok(Replay::After(id)) => {
-            let expired = app.faults.take_for_channel(FaultKind::ExpireReplay, path, name, app.core.clock().now());
+            let expired =
+                app.core.faults().take_for_channel(FaultKind::ExpireReplay, path, name, app.core.clock().now());
             let retained = expired.is_none() && id <= log.latest() && id >= log.dropped_up_to()?;
             if retained { Ok(id) } else { Err(invalid(&id.to_string())) }
         }

@@ -138,6 +138,11 @@ impl Xml {
         self
     }
 
+    pub(crate) fn append(mut self, others: Self) -> Self {
+        self.0.push_str(&others.0);
+        self
+    }
+
     pub(crate) fn into_string(self) -> String {
         self.0
     }

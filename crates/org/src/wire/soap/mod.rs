@@ -1,6 +1,7 @@
 //! SOAP, partner and enterprise: logging in, and what REST cannot do (rest.md 1.14, metadata.md 4).
 
 mod envelope;
+mod records;
 
 use http::StatusCode;
 use tombolo_schema::{ApiVersion, ErrorCode};
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::core::{
     Api, Caller, UserInfo, limits,
-    record::{CoreError, Saved},
+    record::{CoreError, Fault, Saved},
     security::{SESSION_TIMEOUT, Session},
 };
 
@@ -80,6 +81,14 @@ fn operate(call: &Call, dialect: &str, envelope: &Envelope) -> Result<Answered, 
     match operation.name.as_str() {
         "undelete" => wrote(core.undelete(&caller(), ids(operation)?).map_err(core_fault)?),
         "emptyRecycleBin" => wrote(core.empty_recycle_bin(&caller(), ids(operation)?).map_err(core_fault)?),
+        "merge" => {
+            let results = core.merge(&caller(), records::merges(operation)?).map_err(core_fault)?;
+            Ok(Answered { body: records::merged(&results), counted: true, wrote: true })
+        }
+        "convertLead" => {
+            let results = core.convert_leads(&caller(), records::conversions(operation)).map_err(core_fault)?;
+            Ok(Answered { body: records::converted(&results), counted: true, wrote: true })
+        }
         "getUserInfo" => quietly(Xml::default().parent("result", user_info(call, &core.admin_user()))),
         "getServerTimestamp" => {
             let now = core.clock().now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
@@ -147,7 +156,7 @@ fn user_info(call: &Call, user: &UserInfo) -> Xml {
 
 fn session_of(call: &Call, envelope: &Envelope) -> Result<Session, SoapFault> {
     let token = envelope.headers.child("SessionHeader").map_or("", |header| header.text_of("sessionId")).trim();
-    call.app.security.authenticate(token, call.app.core.clock().now()).map_err(|_| {
+    call.app.authenticate(token, &call.path).map_err(|_| {
         unexpected(&ErrorCode::InvalidSessionId, "Invalid Session ID found in SessionHeader: Illegal Session")
     })
 }
@@ -166,14 +175,19 @@ fn ids(operation: &Element) -> Result<Vec<String>, SoapFault> {
     Err(unexpected(&ErrorCode::ExceededIdLimit, message))
 }
 
+/// What is wrong with a record.
+fn error_elements(faults: &[Fault]) -> Xml {
+    faults.iter().fold(Xml::default(), |xml, fault| {
+        let fields = fault.fields.iter().flatten().fold(Xml::default(), |xml, field| xml.text("fields", field));
+        let error = fields.text("message", &fault.message).text("statusCode", fault.code.as_str());
+        xml.parent("errors", error)
+    })
+}
+
 /// One result element a record.
 fn saved(results: &[Saved]) -> Xml {
     results.iter().fold(Xml::default(), |xml, saved| {
-        let errors = saved.faults.iter().fold(Xml::default(), |xml, fault| {
-            let fields = fault.fields.iter().flatten().fold(Xml::default(), |xml, field| xml.text("fields", field));
-            let error = fields.text("message", &fault.message).text("statusCode", fault.code.as_str());
-            xml.parent("errors", error)
-        });
+        let errors = error_elements(&saved.faults);
         let with_id = match saved.id {
             Some(id) => errors.text("id", id.as_str()),
             None => errors.nil("id"),
@@ -239,6 +253,11 @@ pub(super) fn not_read(status: StatusCode, message: String) -> Refusal {
     let mut reply = refused("partner", &client_fault(message));
     *reply.status_mut() = status;
     Refusal::Finished(Box::new(reply))
+}
+
+/// The refusal of a request that is one too many.
+pub(super) fn limit_exceeded(message: &str) -> Refusal {
+    Refusal::Finished(Box::new(refused("partner", &unexpected(&ErrorCode::RequestLimitExceeded, message))))
 }
 
 fn unexpected(code: &ErrorCode, message: impl Into<String>) -> SoapFault {

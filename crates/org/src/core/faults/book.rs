@@ -1,131 +1,18 @@
-//! Misbehaviour on demand: what an org does wrong because a test asked it to.
-//!
-//! A fault says what goes wrong, for how long or how often, and where. This is the book of them; the places
-//! that misbehave ask it.
+//! The faults that are on: whose turn it is, and what is used up.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-macro_rules! fault_kinds {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// What goes wrong.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum FaultKind { $($(#[$doc])* $variant,)* }
-
-        impl FaultKind {
-            /// Every kind there is.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The name in `POST /_tombolo/faults`.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-        }
-    };
-}
-
-fault_kinds! {
-    /// Events are delivered [`Fault::delay`] after their commit, in order.
-    DelayEvents = "delay_events",
-    /// Events come a second time [`Fault::delay`] later: same transaction, new replay id.
-    DuplicateEvents = "duplicate_events",
-    /// Answers break off in the middle; polls that are held are cut.
-    DropConnections = "drop_connections",
-    /// A subscription that names a replay id is refused as if it had expired, and the streams that are open
-    /// have to begin again.
-    ExpireReplay = "expire_replay",
-    /// A write is done, and its answer never arrives.
-    LostAnswer = "lost_answer",
-    /// 503 instead of an answer; nothing is done.
-    Status503 = "status_503",
-    /// A CometD client is forgotten, and told so with the advice not to come back (streaming.md 1.5).
-    UnknownClient = "unknown_client",
-}
-
-/// How long a fault lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultSpan {
-    /// A while, on the org's clock.
-    For(Duration),
-    /// A number of times.
-    Count(u64),
-    /// Until it is taken back.
-    UntilCleared,
-}
-
-/// Something to do wrong.
-///
-/// ```
-/// use std::time::Duration;
-/// use tombolo_org::{Fault, FaultKind};
-///
-/// let busy = Fault::new(FaultKind::Status503).count(2).path("/query");
-/// let late = Fault::new(FaultKind::DelayEvents).lasting(Duration::from_secs(30)).delay(Duration::from_secs(5));
-/// # let _ = (busy, late);
-/// ```
-#[derive(Debug, Clone)]
-pub struct Fault {
-    pub(crate) kind: FaultKind,
-    pub(crate) span: FaultSpan,
-    pub(crate) path: Option<String>,
-    pub(crate) channel: Option<String>,
-    pub(crate) delay: Duration,
-    pub(crate) status: Option<u16>,
-}
-
-impl Fault {
-    /// A fault that lasts until it is taken back; `expire_replay` and `lost_answer` happen once.
-    pub fn new(kind: FaultKind) -> Self {
-        let span = match kind {
-            FaultKind::ExpireReplay | FaultKind::LostAnswer | FaultKind::UnknownClient => FaultSpan::Count(1),
-            _ => FaultSpan::UntilCleared,
-        };
-        Self { kind, span, path: None, channel: None, delay: Duration::from_secs(5), status: None }
-    }
-
-    /// Lasts this long on the org's clock.
-    pub fn lasting(mut self, duration: Duration) -> Self {
-        self.span = FaultSpan::For(duration);
-        self
-    }
-
-    /// Happens this often.
-    pub fn count(mut self, times: u64) -> Self {
-        self.span = FaultSpan::Count(times);
-        self
-    }
-
-    /// Only for requests whose path holds this text; `*` stands for anything.
-    pub fn path(mut self, part: &str) -> Self {
-        self.path = Some(part.to_owned());
-        self
-    }
-
-    /// Only for this channel: `/data/AccountChangeEvent`.
-    pub fn channel(mut self, channel: &str) -> Self {
-        self.channel = Some(channel.to_owned());
-        self
-    }
-
-    /// How late events and their duplicates are: 5 s unless told.
-    pub fn delay(mut self, delay: Duration) -> Self {
-        self.delay = delay;
-        self
-    }
-
-    /// The status a lost answer has; without one the connection is dropped.
-    pub fn status(mut self, status: u16) -> Self {
-        self.status = Some(status);
-        self
-    }
-}
+use super::{Fault, FaultKind, FaultSpan};
 
 /// The number of a fault, to take it back by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -139,6 +26,10 @@ impl std::fmt::Display for FaultId {
 
 struct Active {
     id: FaultId,
+    /// Sessions up to this number were open before.
+    after_session: u64,
+    /// How often it was asked for.
+    asked: u64,
     fault: Fault,
     /// Events up to this replay id were there before.
     after_event: u64,
@@ -151,12 +42,20 @@ impl Active {
         self.until.is_none_or(|until| moment < until) && self.left != Some(0)
     }
 
-    /// The fault, used up by once.
-    fn taken(&mut self) -> Fault {
+    /// The fault, used up by once; none when it is not its turn.
+    fn taken(&mut self) -> Option<Fault> {
+        self.asked += 1;
+        if !self.asked.is_multiple_of(self.fault.every) {
+            return None;
+        }
         if let Some(left) = &mut self.left {
             *left -= 1;
         }
-        self.fault.clone()
+        Some(self.fault.clone())
+    }
+
+    fn is_of(&self, kind: FaultKind, object: &str) -> bool {
+        self.fault.kind == kind && self.fault.object.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(object))
     }
 }
 
@@ -165,6 +64,8 @@ impl Active {
 pub(crate) struct EventPlace<'a> {
     pub(crate) replay_id: u64,
     pub(crate) channels: &'a [&'a str],
+    /// `Account`
+    pub(crate) entity: &'a str,
     pub(crate) committed: Timestamp,
 }
 
@@ -180,19 +81,35 @@ struct Book {
 /// The faults that are on.
 pub(crate) struct Faults {
     book: Mutex<Book>,
+    /// The kinds of which there may be one, for those who ask often.
+    kinds: AtomicU64,
     changed: watch::Sender<u64>,
+}
+
+/// What was there before a fault.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Before {
+    /// The replay id of the last event.
+    pub(crate) event: u64,
+    /// The number of the last session.
+    pub(crate) session: u64,
+}
+
+fn bit(kind: FaultKind) -> u64 {
+    1 << (kind as u32)
 }
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { book: Mutex::default(), changed: watch::channel(0).0 }
+        Self { book: Mutex::default(), kinds: AtomicU64::new(0), changed: watch::channel(0).0 }
     }
 }
 
 impl Faults {
     /// Turns a fault on.
-    pub(crate) fn inject(&self, fault: Fault, now: Timestamp, after_event: u64) -> FaultId {
+    pub(crate) fn inject(&self, fault: Fault, now: Timestamp, after: Before) -> FaultId {
         let mut book = self.book();
+        self.kinds.fetch_or(bit(fault.kind), Ordering::Relaxed);
         book.last_id += 1;
         let id = FaultId(book.last_id);
         let left = if let FaultSpan::Count(times) = fault.span { Some(times) } else { None };
@@ -200,7 +117,8 @@ impl Faults {
             FaultSpan::For(lasting) => Some(later(now, lasting)),
             _ => None,
         };
-        book.active.push(Active { id, fault, after_event, left, until });
+        let (after_event, after_session) = (after.event, after.session);
+        book.active.push(Active { id, after_session, asked: 0, fault, after_event, left, until });
         drop(book);
         self.changed.send_modify(|version| *version += 1);
         id
@@ -211,6 +129,7 @@ impl Faults {
         let mut book = self.book();
         let before = book.active.len();
         book.active.retain(|active| active.id != id);
+        self.note_kinds(&book);
         let found = book.active.len() < before;
         drop(book);
         self.changed.send_modify(|version| *version += 1);
@@ -221,6 +140,7 @@ impl Faults {
     pub(crate) fn clear_all(&self) {
         let mut book = self.book();
         book.active.clear();
+        self.note_kinds(&book);
         book.due.clear();
         drop(book);
         self.changed.send_modify(|version| *version += 1);
@@ -253,7 +173,83 @@ impl Faults {
             .active
             .iter_mut()
             .find(|active| active.fault.kind == kind && active.covers(now) && matches(&active.fault))?;
-        Some(found.taken())
+        found.taken()
+    }
+
+    /// The fault of this kind that befalls a record of an object, used up by being asked for.
+    pub(crate) fn take_for_record(&self, kind: FaultKind, object: &str, now: Timestamp) -> Option<Fault> {
+        if !self.may_be(kind) {
+            return None;
+        }
+        let mut book = self.book();
+        let found = book.active.iter_mut().find(|active| active.is_of(kind, object) && active.covers(now))?;
+        found.taken()
+    }
+
+    /// The faults of this kind that befall the records of an object, each used up by being asked for.
+    pub(crate) fn take_all_for_record(&self, kind: FaultKind, object: &str, now: Timestamp) -> Vec<Fault> {
+        if !self.may_be(kind) {
+            return Vec::new();
+        }
+        let mut book = self.book();
+        let found = book.active.iter_mut().filter(|active| active.is_of(kind, object) && active.covers(now));
+        found.filter_map(Active::taken).collect()
+    }
+
+    /// The fault of this kind that befalls an entity's event as it is committed.
+    pub(crate) fn take_at_commit(
+        &self,
+        kind: FaultKind,
+        entity: &str,
+        channels: &[&str],
+        now: Timestamp,
+    ) -> Option<Fault> {
+        if !self.may_be(kind) {
+            return None;
+        }
+        let mut book = self.book();
+        let found = book.active.iter_mut().find(|active| {
+            active.is_of(kind, entity)
+                && active.covers(now)
+                && active.fault.channel.as_deref().is_none_or(|wanted| channels.contains(&wanted))
+        })?;
+        found.taken()
+    }
+
+    /// Whether a session that was opened as the nth is to be taken for expired in a request to a path.
+    pub(crate) fn expires_session(&self, nth: u64, path: &str, now: Timestamp) -> bool {
+        if !self.may_be(FaultKind::ExpiredSession) {
+            return false;
+        }
+        let mut book = self.book();
+        let found = book.active.iter_mut().find(|active| {
+            active.fault.kind == FaultKind::ExpiredSession
+                && nth <= active.after_session
+                && active.covers(now)
+                && active.fault.path.as_deref().is_none_or(|pattern| holds(path, pattern))
+        });
+        found.and_then(Active::taken).is_some()
+    }
+
+    /// The fields that are hidden now: object and field, as they were written.
+    pub(crate) fn hidden_fields(&self, now: Timestamp) -> Vec<(String, String)> {
+        if !self.may_be(FaultKind::HideField) {
+            return Vec::new();
+        }
+        let book = self.book();
+        let hidden =
+            book.active.iter().filter(|active| active.fault.kind == FaultKind::HideField && active.covers(now));
+        hidden.filter_map(|active| Some((active.fault.object.clone()?, active.fault.field.clone()?))).collect()
+    }
+
+    /// Whether a fault of this kind was turned on and not taken back.
+    pub(crate) fn may_be(&self, kind: FaultKind) -> bool {
+        self.kinds.load(Ordering::Relaxed) & bit(kind) != 0
+    }
+
+    fn note_kinds(&self, book: &Book) {
+        let kinds = book.active.iter().fold(0, |kinds, active| kinds | bit(active.fault.kind));
+        self.kinds.store(kinds, Ordering::Relaxed);
     }
 
     /// The fault of this kind that befalls an event, used up by being asked for.
@@ -293,8 +289,9 @@ fn event_fault(book: &mut Book, kind: FaultKind, event: EventPlace<'_>) -> Optio
             && active.after_event < event.replay_id
             && active.covers(event.committed)
             && active.fault.channel.as_deref().is_none_or(|wanted| event.channels.contains(&wanted))
+            && active.is_of(kind, event.entity)
     });
-    found.map(Active::taken)
+    found.and_then(Active::taken)
 }
 
 fn later(moment: Timestamp, by: Duration) -> Timestamp {
@@ -338,14 +335,14 @@ mod tests {
     #[test]
     fn a_fault_ends_by_count_by_time_or_by_being_cleared() {
         let faults = Faults::default();
-        faults.inject(Fault::new(FaultKind::Status503).count(2).path("/query"), at(0), 0);
+        faults.inject(Fault::new(FaultKind::Status503).count(2).path("/query"), at(0), Before::default());
         let take = |path, moment| faults.take_for_path(FaultKind::Status503, path, at(moment)).is_some();
         assert!(!take("/limits", 1), "another path");
         assert!(take("/query", 1) && take("/query", 2));
         assert!(!take("/query", 3), "used up");
-        faults.inject(Fault::new(FaultKind::Status503).lasting(Duration::from_secs(30)), at(0), 0);
+        faults.inject(Fault::new(FaultKind::Status503).lasting(Duration::from_secs(30)), at(0), Before::default());
         assert!(take("/limits", 29) && !take("/limits", 30));
-        let id = faults.inject(Fault::new(FaultKind::Status503), at(0), 0);
+        let id = faults.inject(Fault::new(FaultKind::Status503), at(0), Before::default());
         assert!(take("/limits", 100_000));
         assert!(faults.clear(id) && !faults.clear(id));
         assert!(!take("/limits", 100_000));
@@ -357,10 +354,10 @@ mod tests {
         let account = ["/data/AccountChangeEvent", "/data/ChangeEvents"];
         let contact = ["/data/ContactChangeEvent", "/data/ChangeEvents"];
         let due = |replay_id, channels: &[&str], seconds| {
-            faults.due(EventPlace { replay_id, channels, committed: at(seconds) })
+            faults.due(EventPlace { replay_id, channels, entity: "Account", committed: at(seconds) })
         };
         let delay = Fault::new(FaultKind::DelayEvents).count(1).delay(Duration::from_secs(5));
-        faults.inject(delay.channel("/data/AccountChangeEvent"), at(0), 10);
+        faults.inject(delay.channel("/data/AccountChangeEvent"), at(0), Before { event: 10, session: 0 });
         assert_eq!(due(10, &account, 1), None, "it was there before");
         assert_eq!(due(11, &contact, 1), None, "another channel");
         assert_eq!(due(12, &account, 2), Some(at(7)));
@@ -371,8 +368,22 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique() {
-        let names: HashSet<_> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
-        assert_eq!(names.len(), FaultKind::ALL.len());
+    fn each_nth_record_of_an_object() {
+        let faults = Faults::default();
+        let take = |object| faults.take_for_record(FaultKind::RowLock, object, at(0)).is_some();
+        assert!(!take("Contact"));
+        faults.inject(Fault::new(FaultKind::RowLock).object("contact").every(3).count(2), at(0), Before::default());
+        let taken: Vec<_> = (0..12).map(|_| take("Contact")).collect();
+        assert_eq!(taken.iter().enumerate().filter(|(_, taken)| **taken).map(|(at, _)| at).collect::<Vec<_>>(), [2, 5]);
+        assert!(!take("Account"));
+    }
+
+    #[test]
+    fn sessions_opened_before_are_expired() {
+        let faults = Faults::default();
+        faults.inject(Fault::new(FaultKind::ExpiredSession).count(2), at(0), Before { event: 0, session: 3 });
+        assert!(!faults.expires_session(4, "/x", at(1)), "it was opened since");
+        assert!(faults.expires_session(3, "/x", at(1)) && faults.expires_session(1, "/x", at(1)));
+        assert!(!faults.expires_session(1, "/x", at(1)), "used up");
     }
 }
