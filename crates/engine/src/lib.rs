@@ -24,6 +24,7 @@ mod hints;
 pub mod mirror;
 mod position;
 mod row;
+pub mod sync;
 
 pub use change::{Change, ChangeIdentity, ChangeKind, Key};
 pub use header::ChangeHeader;

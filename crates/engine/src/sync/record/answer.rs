@@ -1,0 +1,392 @@
+//! A write was answered.
+
+use super::{RowUse, Scope, places};
+use crate::sync::{
+    Deletes, Entry, Fate, Flight, Link, Mutation, News, Operation, Outcome, Presence, Refusal, Reread, Row, Side, Step,
+    Stored, Style, Tag, Write,
+};
+
+/// What the shard has to do after an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Next {
+    /// Nothing more than to look what is wanted.
+    Go,
+    /// Ask again after a while.
+    Later(Option<jiff::Timestamp>),
+    /// Find out by reading what became of it.
+    FindOut,
+    /// The record is there already, under this key if it is told.
+    Duplicate(Option<String>),
+}
+
+impl Link {
+    /// Takes in what became of a write. One that nobody waits for any more changes nothing.
+    pub(crate) fn answered(
+        &mut self,
+        scope: &mut Scope<'_>,
+        side: Side,
+        tag: Tag,
+        outcome: Outcome,
+        shard: u64,
+    ) -> Next {
+        scope.place = 0;
+        let Some(flight) = self.flight[side].take_if(|flight| flight.tag == tag) else { return Next::Go };
+        let word = outcome_word(&outcome);
+        scope.note(self.id, Step::Answered, side, Vec::new(), word);
+        if scope.faulty(Mutation::ReplayBody) && matches!(&outcome, Outcome::NotDone(_) | Outcome::Moved { .. }) {
+            self.flight[side] = Some(Flight { unknown: true, ..flight });
+            return Next::Later(None);
+        }
+        match outcome {
+            Outcome::Done { key, row } => self.done(scope, side, flight, key, row.as_ref()),
+            Outcome::AlreadyDone { key } if !self.drafts[side].is_empty() => {
+                self.done_by_draft(scope, side, &flight, key)
+            }
+            Outcome::AlreadyDone { key } => {
+                self.done(scope, side, flight, key, None);
+                self.reread[side] = Some(Reread::Outcome);
+                Next::Go
+            }
+            Outcome::Moved { pending, row } => self.moved(scope, side, &flight, pending, row, shard),
+            Outcome::Duplicate { key } => {
+                self.close(scope, side, &flight);
+                Next::Duplicate(key)
+            }
+            Outcome::Gone { certain } => {
+                self.close(scope, side, &flight);
+                if certain {
+                    self.deleted(scope, side, None, None);
+                } else {
+                    self.reread[side] = Some(Reread::News);
+                }
+                Next::Go
+            }
+            Outcome::Refused(refusal) if refusal.passing => {
+                self.close(scope, side, &flight);
+                Next::Later(None)
+            }
+            Outcome::Refused(refusal) => self.refuse(scope, side, &flight, &refusal),
+            Outcome::NotDone(after) => {
+                self.close(scope, side, &flight);
+                Next::Later(after)
+            }
+            Outcome::Unknown => self.unknown(scope, side, flight),
+        }
+    }
+
+    fn done(&mut self, scope: &mut Scope<'_>, side: Side, flight: Flight, key: String, row: Option<&Row>) -> Next {
+        let echoed = flight.echoed;
+        self.refused[side] = None;
+        match &flight.operation {
+            Operation::Delete(_) => {
+                if scope.mapping.ends[side].style != Style::Tagged {
+                    self.deleted_by_us(scope, side);
+                } else if !echoed {
+                    self.await_echo(scope, side, flight);
+                }
+                return Next::Go;
+            }
+            Operation::Update(_) if is_soft_delete(scope, side, &flight) => {
+                self.deleted_by_us(scope, side);
+                if let Some(row) = row {
+                    self.order[side] = self.order[side].max(row.order.unwrap_or(0));
+                }
+                return Next::Go;
+            }
+            _ => {}
+        }
+        if !key.is_empty() {
+            self.keys[side] = Some(key);
+        }
+        self.presence[side] = Presence::Present;
+        self.made[side] += u64::from(matches!(flight.operation, Operation::Create { .. }));
+        let image = scope.faulty(Mutation::ImageAtAcknowledgement);
+        for (index, open) in &flight.values {
+            if image {
+                self.fields[*index].image[side] = Some(open.value.clone());
+                self.fields[*index].open[side].clear();
+            }
+        }
+        self.drafts[side].clear();
+        match scope.mapping.ends[side].style {
+            Style::Compared => self.stored(scope, side, &flight, row),
+            Style::Tagged => self.await_echo(scope, side, flight),
+            Style::Conditional => self.reread[side] = Some(Reread::Echo),
+        }
+        Next::Go
+    }
+
+    /// What a create would set that may have landed, though it was given up.
+    fn keep_draft(&mut self, side: Side, flight: &Flight) {
+        let draft = flight.values.iter().map(|(index, open)| (*index, open.value.clone())).collect();
+        if !self.drafts[side].contains(&draft) {
+            self.drafts[side].push(draft);
+        }
+    }
+
+    /// One of the sendings of a create made the record, and not all of them set the same: the row tells.
+    fn done_by_draft(&mut self, scope: &mut Scope<'_>, side: Side, flight: &Flight, key: String) -> Next {
+        self.keep_draft(side, flight);
+        self.refused[side] = None;
+        self.keys[side] = Some(key);
+        self.presence[side] = Presence::Present;
+        self.made[side] += 1;
+        for field in &mut self.fields {
+            field.open[side].retain(|open| open.tag != flight.tag);
+        }
+        self.release(scope, side);
+        self.reread[side] = Some(Reread::Outcome);
+        Next::Go
+    }
+
+    /// Whether a field shows what a create of ours set.
+    pub(super) fn is_as_drafted(&self, scope: &Scope<'_>, index: usize, side: Side, value: &Stored) -> bool {
+        let canon = scope.mapping.fields[index].canon;
+        self.drafts[side].iter().any(|draft| {
+            let set = draft.iter().find(|(field, _)| *field == index).map(|(_, set)| set);
+            set.map_or_else(|| canon.of(value).is_null(), |set| canon.same(set, value))
+        })
+    }
+
+    /// Our own delete is through. If the record is wanted again by now, it is brought back.
+    fn deleted_by_us(&mut self, scope: &mut Scope<'_>, side: Side) {
+        if matches!(self.fate, Fate::Follow { deleted, .. } if deleted == side.other()) {
+            self.deleted(scope, side, None, None);
+        } else {
+            self.presence[side] = Presence::Deleted;
+            self.release(scope, side);
+        }
+    }
+
+    /// A compared write read back what it stored: that confirms it, in the same transaction.
+    fn stored(&mut self, scope: &mut Scope<'_>, side: Side, flight: &Flight, row: Option<&Row>) {
+        // A slow answer may show less than what was heard since.
+        let Some(row) = row.filter(|row| row.order.is_none_or(|order| order >= self.order[side])) else {
+            for (index, open) in &flight.values {
+                self.fields[*index].open[side].retain(|other| other.tag != open.tag);
+                // What its echo told may have moved on since.
+                if !flight.echoed || flight.doubtful.iter().any(|(doubtful, _)| doubtful == index) {
+                    self.fields[*index].image[side] = Some(open.value.clone());
+                }
+            }
+            self.release(scope, side);
+            return;
+        };
+        self.order[side] = self.order[side].max(row.order.unwrap_or(0));
+        for (name, value) in &row.values {
+            self.watch(scope.mapping, side, name, value);
+            let indexes: Vec<usize> = places(scope.mapping, side, name).collect();
+            for index in indexes {
+                let open = flight.values.iter().find(|(field, _)| *field == index).map(|(_, open)| open);
+                let Some(open) = open else {
+                    let moved = super::merge::Move { side, value: value.clone(), at: None, place: 0 };
+                    self.shows(scope, index, moved);
+                    continue;
+                };
+                self.fields[index].open[side].retain(|other| other.tag != open.tag);
+                self.fields[index].image[side] = Some(value.clone());
+                if !scope.mapping.fields[index].canon.same(value, &open.value) {
+                    self.rewritten(scope, index, side, value.clone(), open, None);
+                }
+            }
+        }
+        self.release(scope, side);
+    }
+
+    /// The write found something else than expected. Its changes come first, in their order, then what the row shows.
+    fn moved(
+        &mut self,
+        scope: &mut Scope<'_>,
+        side: Side,
+        flight: &Flight,
+        pending: Vec<News>,
+        row: Option<Row>,
+        shard: u64,
+    ) -> Next {
+        self.close(scope, side, flight);
+        for news in pending {
+            let entry = Entry { place: 0, heard: scope.now, news };
+            self.hear(scope, side, &entry, shard);
+        }
+        match row {
+            Some(row) => {
+                // It was read when the write came there, however late the answer is.
+                let read = scope.theirs(side, flight.sent);
+                // What made it necessary to read the record anew was heard after that.
+                let asked = self.reread[side].take();
+                let used = self.row(scope, side, &row, Some(read));
+                self.reread[side] = self.reread[side].or(asked);
+                if used != RowUse::Taken && scope.mapping.ends[side].style != Style::Compared {
+                    self.reread[side] = self.reread[side].or(Some(Reread::News));
+                }
+            }
+            None if self.presence[side] == Presence::Present => self.deleted(scope, side, None, None),
+            None => {}
+        }
+        Next::Go
+    }
+
+    /// A refusal closes: nothing was written. What was held is told now.
+    fn close(&mut self, scope: &mut Scope<'_>, side: Side, flight: &Flight) {
+        if matches!(flight.operation, Operation::Create { .. }) {
+            self.loose[side].clone_from(&flight.before);
+            self.loosed[side] = (!flight.before.is_empty()).then_some(scope.now);
+            if !flight.before.is_empty() && self.keys[side].is_some() {
+                // An earlier sending may have brought the record back.
+                self.reread[side] = self.reread[side].or(Some(Reread::News));
+            }
+            if !flight.before.is_empty() {
+                self.keep_draft(side, flight);
+            }
+        }
+        for field in &mut self.fields {
+            field.open[side].retain(|open| open.tag != flight.tag);
+        }
+        self.release(scope, side);
+    }
+
+    /// The fields that the error names are dead letters; the others are wanted again at once. One that names none
+    /// takes all.
+    fn refuse(&mut self, scope: &mut Scope<'_>, side: Side, flight: &Flight, refusal: &Refusal) -> Next {
+        self.close(scope, side, flight);
+        let names = |index: usize| scope.mapping.fields[index].names[side].clone();
+        let named: Vec<usize> = flight
+            .values
+            .iter()
+            .map(|(index, _)| *index)
+            .filter(|index| refusal.fields.iter().any(|field| field.eq_ignore_ascii_case(&names(*index))))
+            .collect();
+        let whole = named.is_empty() && !matches!(flight.operation, Operation::Update(_));
+        let fields: Vec<usize> = match (whole, named.is_empty()) {
+            (true, _) => Vec::new(),
+            (false, true) => flight.values.iter().map(|(index, _)| *index).collect(),
+            (false, false) => named,
+        };
+        for index in &fields {
+            self.fields[*index].refused[side] = Some(refusal.clone());
+        }
+        if fields.is_empty() {
+            self.refused[side] = Some(refusal.clone());
+        }
+        let fields = fields.into_iter().map(names).collect();
+        self.note_dead_letter(scope, side, fields, refusal);
+        Next::Go
+    }
+
+    /// Nobody knows: nothing is repeated before it is known, unless repeating is harmless.
+    fn unknown(&mut self, scope: &mut Scope<'_>, side: Side, flight: Flight) -> Next {
+        let told = scope.mapping.ends[side].style != Style::Compared || flight.doubtful.is_empty();
+        if flight.echoed && told {
+            // Its echo told already that it was done.
+            if is_soft_delete(scope, side, &flight) {
+                self.deleted_by_us(scope, side);
+            }
+            self.await_echo(scope, side, flight);
+            return Next::Go;
+        }
+        if scope.faulty(Mutation::UnknownIsDone) {
+            let key = self.keys[side].clone().unwrap_or_default();
+            return self.done(scope, side, flight, key, None);
+        }
+        if scope.faulty(Mutation::BlindRetry) {
+            self.close(scope, side, &flight);
+            return Next::Go;
+        }
+        self.flight[side] = Some(Flight { unknown: true, ..flight });
+        Next::FindOut
+    }
+
+    /// A compared write is known by its operation id: sent again it is done once, whatever became of it before.
+    pub(crate) fn resend(&mut self, scope: &mut Scope<'_>, side: Side, tag: Tag) -> Option<Write> {
+        let mut flight = self.flight[side].take()?;
+        let old = flight.tag;
+        for (index, open) in &mut flight.values {
+            open.tag = tag;
+            for own in self.fields[*index].open[side].iter_mut().filter(|own| own.tag == old) {
+                own.tag = tag;
+            }
+        }
+        flight.before.push(old);
+        flight.tag = tag;
+        flight.unknown = false;
+        flight.sent = scope.now;
+        let mut values: crate::sync::Values = flight
+            .values
+            .iter()
+            .map(|(index, open)| (scope.mapping.fields[*index].names[side].clone(), open.value.clone()))
+            .collect();
+        values.extend(flight.extra.iter().cloned());
+        scope.note(self.id, Step::Sent, side, values.clone(), format!("{} {tag} again", flight.operation.word()));
+        let write = Write {
+            link: self.id,
+            mapping: self.mapping,
+            side,
+            operation: flight.operation.clone(),
+            values,
+            expect: self.expected(scope, side, &flight.values),
+            unmodified_since: None,
+            operation_id: flight.operation_id.clone(),
+            group: None,
+        };
+        self.flight[side] = Some(flight);
+        Some(write)
+    }
+
+    /// The write that nobody knows of is not there: it may be asked for anew.
+    pub(crate) fn not_landed(&mut self, scope: &mut Scope<'_>, side: Side) {
+        if let Some(flight) = self.flight[side].take() {
+            // It may still land.
+            self.keep_draft(side, &flight);
+            self.close(scope, side, &flight);
+        }
+    }
+
+    /// The record that a write of unknown outcome was to make is there.
+    pub(crate) fn landed(&mut self, scope: &mut Scope<'_>, side: Side, row: &Row) {
+        let Some(flight) = self.flight[side].take() else { return };
+        self.keys[side] = Some(row.key.clone());
+        self.presence[side] = Presence::Present;
+        self.made[side] += 1;
+        let shows = |(index, open): &(usize, crate::sync::Open)| {
+            let pair = &scope.mapping.fields[*index];
+            let shown = row.values.iter().find(|(name, _)| name.eq_ignore_ascii_case(&pair.names[side]));
+            shown.is_some_and(|(_, shown)| pair.canon.same(shown, &open.value))
+        };
+        if self.drafts[side].is_empty() || flight.values.iter().all(shows) {
+            let sent = flight.sent;
+            self.await_echo(scope, side, flight);
+            // Nobody answered: it was done soon after it was sent, not just now.
+            if let Some(last) = self.ledger[side].last_mut() {
+                last.at = sent;
+            }
+        } else {
+            // An earlier one made it, which set something else.
+            self.keep_draft(side, &flight);
+            for field in &mut self.fields {
+                field.open[side].retain(|open| open.tag != flight.tag);
+            }
+        }
+        self.reread[side] = Some(Reread::Outcome);
+        self.row(scope, side, row, None);
+        scope.note(self.id, Step::Linked, side, Vec::new(), "found by its external id");
+    }
+}
+
+/// Whether a write sets the mark of a soft delete.
+fn is_soft_delete(scope: &Scope<'_>, side: Side, flight: &Flight) -> bool {
+    let Deletes::Soft(column) = &scope.mapping.deletes[side.other()] else { return false };
+    flight.extra.iter().any(|(name, value)| name.eq_ignore_ascii_case(column) && !value.is_null())
+}
+
+fn outcome_word(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done { .. } => "done".to_owned(),
+        Outcome::AlreadyDone { .. } => "done before".to_owned(),
+        Outcome::Moved { .. } => "moved".to_owned(),
+        Outcome::Duplicate { .. } => "duplicate".to_owned(),
+        Outcome::Gone { .. } => "gone".to_owned(),
+        Outcome::Refused(refusal) => format!("refused: {} {}", refusal.code, refusal.message),
+        Outcome::Unknown => "unknown".to_owned(),
+        Outcome::NotDone(_) => "not done".to_owned(),
+    }
+}

@@ -1,0 +1,205 @@
+//! A record was deleted on a side.
+
+use jiff::Timestamp;
+
+use super::Scope;
+use crate::sync::{
+    ConflictKind, DeleteConflict, Deletes, Fate, Field, Held, Link, Mutation, Operation, Presence, SentState, Side,
+    Step, Stored, Tag,
+};
+
+impl Link {
+    /// Takes in that a record is gone on a side: by our own delete, or by somebody's.
+    pub(super) fn deleted(&mut self, scope: &mut Scope<'_>, side: Side, at: Option<Timestamp>, tag: Option<Tag>) {
+        if self.is_coming_back(side) {
+            // The delete lies before the restore that is under way.
+            return;
+        }
+        let ours = tag.is_some_and(|tag| self.take_delete(side, tag));
+        let was = std::mem::replace(&mut self.presence[side], Presence::Deleted);
+        self.deleted_there[side] |= tag.is_none() && at.is_some();
+        self.reread[side] = None;
+        self.young[side] = None;
+        let unseen = self.unseen_edit(scope, side);
+        self.close_writes(side);
+        if ours || self.fate_follows(side) {
+            self.delete_done(scope, side, unseen);
+            return;
+        }
+        if was == Presence::Deleted {
+            return;
+        }
+        let edited = if scope.faulty(Mutation::BlindDelete) { None } else { self.edit_for(scope, side) };
+        match edited {
+            Some(index) => self.delete_conflict(scope, side, at, index),
+            None => self.follow(scope, side, at),
+        }
+    }
+
+    /// Whether a restore of ours is under way: a delete told now lies before it.
+    fn is_coming_back(&self, side: Side) -> bool {
+        let restores = |operation: &Operation| {
+            matches!(operation, Operation::Undelete(_) | Operation::Create { key: Some(_), .. })
+        };
+        self.flight[side].as_ref().is_some_and(|flight| restores(&flight.operation))
+            || self.ledger[side].iter().any(|sent| {
+                sent.restore
+                    && sent.state == crate::sync::SentState::Awaited
+                    && self.presence[side] == Presence::Deleted
+            })
+    }
+
+    fn fate_follows(&self, side: Side) -> bool {
+        matches!(self.fate, Fate::Follow { deleted, .. } if deleted == side.other())
+    }
+
+    fn take_delete(&mut self, side: Side, tag: Tag) -> bool {
+        let before = self.ledger[side].len();
+        self.ledger[side].retain(|sent| !(sent.tag == tag && sent.delete));
+        let flight = self.flight[side].as_mut().filter(|flight| flight.carries(tag));
+        let flown = flight.is_some();
+        if let Some(flight) = flight {
+            flight.echoed = true;
+        }
+        flown || before != self.ledger[side].len()
+    }
+
+    /// An edit of this side that our delete had not seen: held while the delete was under way.
+    fn unseen_edit(&self, scope: &Scope<'_>, side: Side) -> Option<usize> {
+        let differs = |index: usize, held: &Held| {
+            let image = self.fields[index].image[side].as_ref();
+            image.is_none_or(|image| !scope.mapping.fields[index].canon.same(image, &held.value))
+        };
+        (0..self.fields.len())
+            .find(|index| self.fields[*index].held[side].iter().rfind(|h| !h.late).is_some_and(|h| differs(*index, h)))
+    }
+
+    /// What the other side moved to and this one never got, though it was on its way.
+    fn edit_for(&self, scope: &Scope<'_>, side: Side) -> Option<usize> {
+        let there = self.presence[side.other()] == Presence::Present;
+        (0..self.fields.len()).find(|index| there && self.undelivered(scope, *index, side).is_some())
+    }
+
+    /// Nothing that was written to a record that is gone is waited for.
+    fn close_writes(&mut self, side: Side) {
+        for field in &mut self.fields {
+            field.open[side].clear();
+        }
+        // What they overwrote unseen is still told, before their echoes.
+        self.ledger[side].retain(|sent| sent.restore || sent.state == SentState::Awaited && !sent.delete);
+        for sent in self.ledger[side].iter_mut().filter(|sent| !sent.restore) {
+            sent.state = SentState::Settled;
+        }
+    }
+
+    /// Our delete is through. An edit that it had not seen is a conflict.
+    fn delete_done(&mut self, scope: &mut Scope<'_>, side: Side, unseen: Option<usize>) {
+        let told = |field: &mut Field| std::mem::take(&mut field.held[side]).into_iter().rfind(|held| !held.late);
+        let held: Vec<Option<Held>> = self.fields.iter_mut().map(told).collect();
+        let Some(index) = unseen else {
+            if self.fate_follows(side) && self.presence[side.other()] != Presence::Present {
+                self.fate = Fate::Gone;
+                for field in &mut self.fields {
+                    field.taken = None;
+                    field.held = [Vec::new(), Vec::new()];
+                }
+            }
+            return;
+        };
+        scope.notes.late += 1;
+        for (index, held) in held.into_iter().enumerate() {
+            if let Some(held) = held {
+                self.fields[index].image[side] = Some(held.value.clone());
+                let taken = crate::sync::Taken { side, value: held.value, at: held.at, place: held.place };
+                self.fields[index].taken = Some(taken);
+            }
+        }
+        self.judge_delete(scope, side.other(), index);
+    }
+
+    /// The delete of the other side was to follow here, and somebody edits the record here first.
+    pub(super) fn edited_before_delete(
+        &mut self,
+        scope: &mut Scope<'_>,
+        deleted: Side,
+        at: Option<Timestamp>,
+        index: usize,
+    ) {
+        self.judge_delete(scope, deleted, index);
+        if scope.mapping.delete_conflict == DeleteConflict::Delete {
+            self.fate = Fate::Follow { deleted, at };
+        }
+    }
+
+    /// Deleted on `side`, edited on the other one.
+    fn delete_conflict(&mut self, scope: &mut Scope<'_>, side: Side, at: Option<Timestamp>, index: usize) {
+        self.judge_delete(scope, side, index);
+        if scope.mapping.delete_conflict == DeleteConflict::Delete {
+            self.follow(scope, side, at);
+        }
+    }
+
+    /// Records the conflict between a delete on `deleted` and an edit on the other side, and decides it.
+    fn judge_delete(&mut self, scope: &mut Scope<'_>, deleted: Side, index: usize) {
+        let edited = deleted.other();
+        let taken = self.fields[index].taken.clone();
+        let mut values: [Option<Stored>; 2] = [None, None];
+        values[edited] = taken.as_ref().map(|taken| taken.value.clone());
+        let mut times = [None, None];
+        times[edited] = taken.and_then(|taken| taken.at);
+        let images = self.fields[index].image.clone();
+        let (fate, winner, rule) = match scope.mapping.delete_conflict {
+            DeleteConflict::Keep => (Fate::Live, Some(edited), "the edited record stays"),
+            DeleteConflict::Delete => (Fate::Gone, Some(deleted), "the delete goes through"),
+            DeleteConflict::Manual => (Fate::Manual, None, "manual"),
+        };
+        self.write_down(scope, None, images, values, times, ConflictKind::Delete, winner, rule.to_owned());
+        self.fate = fate;
+        if self.fate == Fate::Live {
+            self.take_all(scope, edited);
+        }
+    }
+
+    /// What the edited side shows is what the record is when it comes back.
+    pub(super) fn take_all(&mut self, scope: &Scope<'_>, edited: Side) {
+        for (pair, field) in scope.mapping.fields.iter().zip(&mut self.fields) {
+            let Some(value) = field.image[edited].clone() else { continue };
+            if field.taken.is_none() && pair.flow.writes(edited.other()) {
+                field.taken = Some(crate::sync::Taken { side: edited, value, at: None, place: 0 });
+            }
+        }
+    }
+
+    /// What the file says about a delete on this side.
+    fn follow(&mut self, scope: &mut Scope<'_>, side: Side, at: Option<Timestamp>) {
+        for field in &mut self.fields {
+            field.held[side].clear();
+        }
+        let there = self.presence[side.other()] == Presence::Present;
+        self.fate = match scope.mapping.deletes[side] {
+            _ if !there && self.flight[side.other()].is_none() => Fate::Gone,
+            Deletes::Ignore => Fate::Severed,
+            Deletes::Hard | Deletes::Soft(_) => Fate::Follow { deleted: side, at },
+        };
+        if self.fate != (Fate::Follow { deleted: side, at }) {
+            for field in &mut self.fields {
+                field.taken = None;
+            }
+        }
+        scope.note(self.id, Step::Decided, side, Vec::new(), "deleted");
+    }
+
+    /// The record was merged into another one on this side, and that one has no link yet: it becomes this link's.
+    pub(crate) fn merged_into(&mut self, scope: &mut Scope<'_>, side: Side, winner: &str) {
+        scope.note(self.id, Step::Linked, side, Vec::new(), format!("merged into {winner}"));
+        self.keys[side] = Some(winner.to_owned());
+        self.presence[side] = Presence::Present;
+        self.close_writes(side);
+        self.flight[side] = None;
+        self.ledger[side].clear();
+        self.order[side] = 0;
+        self.read[side] = None;
+        self.stamp[side] = None;
+        self.reread[side] = Some(crate::sync::Reread::News);
+    }
+}
