@@ -1,9 +1,15 @@
 //! The command line: what can be asked for.
 
+mod hub;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
+pub(crate) use self::hub::{
+    CheckArguments, ConflictsArguments, ConflictsCommand, DeadLettersArguments, FileArgument, HistoryArguments,
+    HubCommand, OneMapping, PlanArguments, ReconcileArguments, RetryArguments, UninstallArguments, UpArguments,
+};
 use crate::{failure::Failure, output::OutputArguments, settings::OrgArguments};
 
 /// Salesforce, joined to the systems a company runs itself.
@@ -25,6 +31,8 @@ pub(crate) enum Command {
     Mirror(MirrorArguments),
     /// See it work: a local org and a database in one process, with live traffic
     Demo(DemoArguments),
+    #[command(flatten)]
+    Hub(HubCommand),
     /// Print the records that a SOQL query selects
     Query(QueryArguments),
     /// Print a record

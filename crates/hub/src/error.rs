@@ -15,6 +15,8 @@ pub enum ErrorKind {
     Connect,
     /// The org or the database refuses the login.
     Login,
+    /// The lease of a shard is somebody else's now: nothing was written.
+    Fenced,
     /// Anything else: a read-only database, a full disk, an answer that makes no sense.
     Failed,
 }
@@ -26,6 +28,7 @@ impl ErrorKind {
             Self::Usage => "usage",
             Self::Connect => "connect",
             Self::Login => "login",
+            Self::Fenced => "fenced",
             Self::Failed => "failed",
         }
     }
@@ -54,6 +57,11 @@ impl Error {
         Self::new(ErrorKind::Failed, message)
     }
 
+    /// Whether the lease is somebody else's now.
+    pub fn is_fenced(&self) -> bool {
+        self.kind == ErrorKind::Fenced
+    }
+
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
@@ -75,6 +83,17 @@ impl Error {
     /// What a person might do about it.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// What went wrong and why, in one line: for news of a hub that goes on.
+    pub fn in_full(&self) -> String {
+        let mut line = self.message.clone();
+        let mut source = error::Error::source(self);
+        while let Some(cause) = source {
+            line = format!("{line}: {cause}");
+            source = cause.source();
+        }
+        line
     }
 
     /// Whether the same request may succeed later.

@@ -22,9 +22,14 @@
 //! ```
 #![deny(missing_docs)]
 
+pub mod config;
 mod error;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod mirror;
+pub mod operate;
+mod state;
 mod store;
+pub mod sync;
 mod systems;
 
 pub use error::{Error, ErrorKind, Result};

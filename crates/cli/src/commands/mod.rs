@@ -1,20 +1,31 @@
 //! The commands, a file each.
 
 mod api;
+mod ask;
+mod check;
+mod conflicts;
+mod dead_letters;
 mod demo;
 mod describe;
+mod history;
 mod mirror;
 mod org;
+mod plan;
 mod query;
 mod rows;
 mod soql;
+mod status;
+mod uninstall;
+mod up;
 
+use serde::Serialize;
 use serde_json::{Map, Value as Json};
+use tombolo_hub::{config::Config, operate::Desk};
 
 use crate::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, FileArgument, HubCommand},
     failure::{Done, Failure},
-    output::Printer,
+    output::{Format, Layout, Printer, RecordWriter},
     reference,
 };
 
@@ -22,6 +33,7 @@ pub(crate) async fn run(arguments: Arguments, printer: &Printer) -> Result<Done,
     match arguments.command {
         Command::Mirror(what) => mirror::run(&what, printer).await,
         Command::Demo(what) => demo::run(&what, printer).await,
+        Command::Hub(what) => hub(what, printer).await,
         Command::Query(what) => query::run(&what, printer).await,
         Command::Get(what) => rows::get(&what, printer).await,
         Command::Create(what) => rows::create(&what, printer).await,
@@ -35,6 +47,60 @@ pub(crate) async fn run(arguments: Arguments, printer: &Printer) -> Result<Done,
         Command::Org(what) => org::run(what, printer).await,
         Command::Reference { page } => reference::print(page, printer),
     }
+}
+
+async fn hub(command: HubCommand, printer: &Printer) -> Result<Done, Failure> {
+    match command {
+        HubCommand::Up(what) => up::run(&what, printer).await,
+        HubCommand::Check(what) => check::run(&what, printer).await,
+        HubCommand::Plan(what) => plan::run(&what, printer).await,
+        HubCommand::Status(what) => status::run(&what.file, printer).await,
+        HubCommand::Pause(what) => ask::pause(&what, printer).await,
+        HubCommand::Resume(what) => ask::resume(&what, printer).await,
+        HubCommand::Reload(what) => ask::reload(&what.file, printer).await,
+        HubCommand::Conflicts(what) => conflicts::run(&what, printer).await,
+        HubCommand::DeadLetters(what) => dead_letters::run(&what, printer).await,
+        HubCommand::Retry(what) => ask::retry(what, printer).await,
+        HubCommand::History(what) => history::run(&what, printer).await,
+        HubCommand::Reconcile(what) => ask::reconcile(&what, printer).await,
+        HubCommand::Scrub(what) => ask::scrub(&what, printer).await,
+        HubCommand::Uninstall(what) => uninstall::run(&what, printer).await,
+    }
+}
+
+/// The file, as it is named or where it is looked for.
+fn read_config(file: &FileArgument) -> Result<Config, Failure> {
+    Ok(Config::read(&file.config)?)
+}
+
+/// The state of the file's hub.
+async fn desk(file: &FileArgument) -> Result<Desk, Failure> {
+    Ok(Desk::open(read_config(file)?).await?)
+}
+
+/// What a hub's command found: one JSON document as it is, or rows of it.
+fn print_found(
+    printer: &Printer,
+    whole: &impl Serialize,
+    rows: Vec<Map<String, Json>>,
+    columns: &[&str],
+) -> Result<(), Failure> {
+    if printer.format() == Format::Json {
+        let json = serde_json::to_value(whole).map_err(|e| Failure::failed("cannot print as JSON").caused_by(e))?;
+        return printer.document(&json);
+    }
+    let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+    let mut writer = RecordWriter::new(printer, Layout::default(), columns);
+    let total = rows.len() as u64;
+    for row in rows {
+        writer.push(row)?;
+    }
+    writer.finish(total)
+}
+
+/// A row of a table.
+fn row<const N: usize>(cells: [(&str, Json); N]) -> Map<String, Json> {
+    cells.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Text that is given as it is, as `@FILE`, or as `-` for stdin.

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     io::Write as _,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use tokio::runtime::Runtime;
@@ -33,6 +33,10 @@ impl TestOrg {
     pub(crate) fn client(&self) -> tombolo_client::Client {
         let credentials = tombolo_client::Credentials::token(self.instance_url.as_str(), self.access_token.as_str());
         tombolo_client::Client::builder().credentials(credentials).build().unwrap()
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.access_token
     }
 
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
@@ -89,6 +93,11 @@ impl Run {
         child.wait_with_output().unwrap()
     }
 
+    /// Starts it, with both sides to be read.
+    pub(crate) fn start(mut self) -> Child {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// What was typed and everything that came back, as one text.
     pub(crate) fn transcript(self) -> String {
         let mut text = format!("$ {}\n", self.typed);
@@ -117,7 +126,7 @@ macro_rules! assert_transcript {
             (r"\b[a-zA-Z0-9]{15}[A-Z0-5]{3}\b", "[id]"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(\+0000|Z)", "[time]"),
             (r"http://127\.0\.0\.1:\d+", "[org]"),
-            (r"(/[\w.-]+)+/(mirror\.db|readonly\.db)", "[folder]/$2"),
+            (r"(/[\w.-]+)+/(mirror\.db|readonly\.db|hub\.db|\w+\.yaml)", "[folder]/$2"),
         ], omit_expression => true, prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!($run.transcript());
         });

@@ -1,20 +1,27 @@
 //! Where mirrored rows and the mirror's state lie: one trait, two databases, one conformance suite.
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod connection;
 mod failpoints;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod layout;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod lock;
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 pub(crate) mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod prepare;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod state;
 mod table;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod target;
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
@@ -26,9 +33,12 @@ use tombolo_engine::mirror::{State, Write};
 use tombolo_schema::Id;
 
 pub(crate) use failpoints::Failpoints;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use failpoints::names as failpoint_names;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use sql::SqlStore;
 pub(crate) use table::{Column, Kind, Table};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use target::Target;
 
 use crate::Result;

@@ -1,9 +1,16 @@
 //! Where records come from: one trait. Salesforce is one system among several to come.
 
 #[cfg(test)]
+pub(crate) mod conformance;
+pub(crate) mod database;
+#[cfg(test)]
 #[cfg(feature = "sqlite")]
 pub(crate) mod memory;
+pub(crate) mod open;
 mod salesforce;
+pub(crate) mod system;
+#[cfg(test)]
+pub(crate) mod twin;
 
 use futures_util::{future::BoxFuture, stream::BoxStream};
 use jiff::Timestamp;

@@ -2,7 +2,7 @@
 
 use tombolo_client::{ErrorKind, ObjectDescribe};
 
-use super::{Salesforce, errors::failed};
+use super::{Salesforce, errors::failed, system::channel};
 use crate::{
     Error, Result,
     store::{Column, Table},
@@ -46,14 +46,6 @@ fn entity(described: &ObjectDescribe) -> Result<Entity> {
         lists_deletes: described.replicateable,
         channel: channel(name),
     })
-}
-
-/// `/data/AccountChangeEvent`, `/data/Invoice__ChangeEvent` (`streaming.md 1.7`).
-fn channel(object: &str) -> String {
-    match object.strip_suffix("__c") {
-        Some(custom) => format!("/data/{custom}__ChangeEvent"),
-        None => format!("/data/{object}ChangeEvent"),
-    }
 }
 
 #[cfg(test)]

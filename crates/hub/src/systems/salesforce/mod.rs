@@ -1,10 +1,13 @@
 //! Salesforce as a source. The only place that knows the client.
 
+mod deletes;
 mod describe;
 mod errors;
 mod fields;
+mod login;
 mod query;
 mod stream;
+mod system;
 
 use std::{
     collections::HashMap,
@@ -17,7 +20,10 @@ pub(crate) use tombolo_client::Client;
 use tombolo_engine::{Cursor, Row};
 use tombolo_schema::Id;
 
+pub(super) use self::login::client as login;
+
 use self::errors::failed;
+pub(crate) use self::system::{SalesforceSystem, WriteRules};
 use super::{Deletes, Entity, News, Source, Stamps};
 use crate::{Error, Result};
 
@@ -43,17 +49,20 @@ impl Salesforce {
         Ok(identity.organization_id)
     }
 
-    /// The `Date` of an answer that costs no API call: the list of versions (`rest.md 2.3`).
     async fn date(&self) -> Result<Timestamp> {
-        let request = http::Request::get("/services/data/")
-            .body(bytes::Bytes::new())
-            .map_err(|error| Error::failed("cannot ask for the org's time").with_source(error))?;
-        let answer =
-            self.client.request(request).await.map_err(|error| failed("cannot ask for the org's time", error))?;
-        let date = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
-        let moment = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp());
-        moment.ok_or_else(|| Error::failed("the org's answer has no date"))
+        date(&self.client).await
     }
+}
+
+/// The `Date` of an answer that costs no API call: the list of versions (`rest.md 2.3`).
+async fn date(client: &Client) -> Result<Timestamp> {
+    let request = http::Request::get("/services/data/")
+        .body(bytes::Bytes::new())
+        .map_err(|error| Error::failed("cannot ask for the org's time").with_source(error))?;
+    let answer = client.request(request).await.map_err(|error| failed("cannot ask for the org's time", error))?;
+    let date = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+    let moment = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp());
+    moment.ok_or_else(|| Error::failed("the org's answer has no date"))
 }
 
 impl Source for Salesforce {

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tombolo_client::{ErrorKind, QueryPage, Record};
 use tombolo_engine::{Cursor, Row};
-use tombolo_schema::{ErrorCode, Id};
+use tombolo_schema::Id;
 
-use super::{Salesforce, errors::failed, fields};
+use super::{Salesforce, deletes, errors::failed, fields};
 use crate::{
     Result,
     systems::{Deletes, Entity, Stamps},
@@ -77,26 +77,8 @@ impl Salesforce {
     pub(super) async fn list_deletes(&self, entity: &Entity, since: Timestamp) -> Result<Deletes> {
         let now = self.date().await?;
         let object = &entity.table.object;
-        let minute = Timestamp::from_second(now.as_second().div_euclid(60) * 60).unwrap_or(now);
-        // The server drops the seconds of both ends (`rest.md 2.4`): the minute that runs is listed by asking for its
-        // end, which a server may refuse as lying ahead.
-        for end in [minute + SignedDuration::from_mins(1), minute] {
-            self.count(object, 1);
-            match self.client.deleted(object, since, end).await {
-                Ok(deleted) => {
-                    let complete = deleted.earliest_date_available <= since;
-                    // What becomes visible late is listed again; what was seen costs nothing more.
-                    let settled = minute - SignedDuration::from_mins(1);
-                    let until = deleted.latest_date_covered.min(settled).max(since);
-                    let ids = deleted.records.iter().filter_map(|record| Id::parse(&record.id).ok()).collect();
-                    return Ok(Deletes { ids, until, complete });
-                }
-                Err(error) if error.code() == Some(&ErrorCode::InvalidReplicationDate) => {}
-                Err(error) => return Err(failed(format!("cannot list what was deleted of {object}"), error)),
-            }
-        }
-        // The window begins before what the server remembers.
-        Ok(Deletes { ids: Vec::new(), until: minute - SignedDuration::from_mins(1), complete: false })
+        let deleted = deletes::list(&self.client, object, since, now, || self.count(object, 1)).await;
+        deleted.map_err(|error| failed(format!("cannot list what was deleted of {object}"), error))
     }
 
     /// Reads by Id, half as many at a time where the answer would be too large.

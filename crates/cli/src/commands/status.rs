@@ -1,0 +1,72 @@
+//! `status`: how every mapping stands.
+
+use serde_json::Value as Json;
+use tombolo_hub::operate::{HubStatus, MappingStatus};
+
+use super::{desk, print_found, row};
+use crate::{
+    arguments::FileArgument,
+    failure::{Done, Failure},
+    output::Printer,
+};
+
+pub(super) async fn run(file: &FileArgument, printer: &Printer) -> Result<Done, Failure> {
+    let status = desk(file).await?.status().await?;
+    let rows = status.mappings.iter().map(|mapping| {
+        let [left, right] = &mapping.sides;
+        row([
+            ("mapping", mapping.mapping.as_str().into()),
+            ("state", mapping.state.as_str().into()),
+            ("linked", mapping.linked.into()),
+            ("only left", left.only_here.into()),
+            ("only right", right.only_here.into()),
+            ("conflicts", mapping.conflicts.into()),
+            ("dead letters", (left.dead_letters + right.dead_letters).into()),
+            ("reason", reason(mapping)),
+        ])
+    });
+    print_found(printer, &status, rows.collect(), &[])?;
+    if !printer.is_json() {
+        for line in around(&status) {
+            printer.note(&line);
+        }
+    }
+    Ok(Done::Whole)
+}
+
+/// Why a mapping does not do what it should.
+fn reason(mapping: &MappingStatus) -> Json {
+    let mut reasons = Vec::new();
+    for side in &mapping.sides {
+        reasons.extend(side.stopped.iter().map(|why| format!("{}: {why}", side.connection)));
+        if !side.lost_fields.is_empty() {
+            reasons.push(format!("{} has no {}", side.connection, side.lost_fields.join(", ")));
+        }
+    }
+    if reasons.is_empty() { Json::Null } else { reasons.join("; ").into() }
+}
+
+/// What is not of one mapping.
+fn around(status: &HubStatus) -> Vec<String> {
+    let mut lines = vec![match &status.holder {
+        Some(holder) => format!("run by {holder}"),
+        None => "nobody runs this file's hub: start it with `tombolo up`".to_owned(),
+    }];
+    if status.waiting > 0 {
+        let since = status.waiting_since.map(|at| format!(", the oldest since {at}")).unwrap_or_default();
+        lines.push(format!("{} changes wait{since}", status.waiting));
+    }
+    if status.under_way > 0 {
+        lines.push(format!("{} records have something under way", status.under_way));
+    }
+    for job in &status.jobs {
+        lines.push(format!(
+            "{}: {} of {}, {} rows read, {} new",
+            job.mapping, job.kind, job.connection, job.rows, job.found
+        ));
+    }
+    for gap in &status.gaps {
+        lines.push(format!("{} {}: changes were missed: {}; {}", gap.connection, gap.entity, gap.reason, gap.done));
+    }
+    lines
+}

@@ -1,0 +1,66 @@
+//! Where the hub keeps what it knows: `state:`, an address alone or with a Redis beside it.
+
+use super::{
+    Findings, Place, Secret,
+    connection::{Database, database},
+    secret::{Surroundings, expand},
+    section::{self, Section},
+    tree::{Kind, Node},
+};
+
+/// What the address of Redis is, where the file names none.
+const VARIABLE: &str = "TOMBOLO_REDIS_URL";
+
+/// What `state:` says.
+pub(super) struct State {
+    /// Where everything is kept.
+    pub(super) database: Database,
+    /// The Redis through which processes wake each other.
+    pub(super) redis: Option<Secret>,
+}
+
+/// Reads `state:`.
+pub(super) fn read(node: &Node, around: &Surroundings<'_>, findings: &mut Findings) -> Option<State> {
+    let (url, redis) = match node.kind {
+        Kind::Map(_) => {
+            let section = Section::read(node, "`state`", &["url", "redis"], findings)?;
+            let url = section.required("url", findings).and_then(|node| section::text(node, "url", findings));
+            let redis = section.text("redis", findings);
+            (url.and_then(|url| database(&url, "url", None, around, findings)), redis)
+        }
+        _ => {
+            let url = section::text(node, "state", findings);
+            (url.and_then(|url| database(&url, "state", None, around, findings)), None)
+        }
+    };
+    let redis = match redis {
+        Some(written) => {
+            let url = expand(&written, "redis", around, findings)?;
+            Some(checked(url, "`redis`", written.place, findings)?)
+        }
+        None => match (around.variable)(VARIABLE).filter(|url| !url.is_empty()) {
+            Some(url) => Some(checked(Secret::new(url), VARIABLE, node.place, findings)?),
+            None => None,
+        },
+    };
+    Some(State { database: url?, redis })
+}
+
+/// What is no address is not repeated: it may hold a password.
+fn checked(url: Secret, key: &str, place: Place, findings: &mut Findings) -> Option<Secret> {
+    if is_address(url.expose()) {
+        return Some(url);
+    }
+    findings.error(place, format!("{key} is no address of Redis")).hint("it looks like redis://:password@host:6379");
+    None
+}
+
+#[cfg(feature = "redis")]
+fn is_address(url: &str) -> bool {
+    crate::state::wakeup::is_address(url)
+}
+
+#[cfg(not(feature = "redis"))]
+fn is_address(url: &str) -> bool {
+    url.contains("://")
+}
