@@ -126,6 +126,43 @@ checks.equal("retrieve keeps the order and fills holes with null", [r and r["Cit
 gone = sf.restful("composite/sobjects", params={"ids": ",".join(ids[:200]), "allOrNone": "false"}, method="DELETE")
 checks.equal("collections delete", {s["success"] for s in gone}, {True})
 
+# Composite: several requests in one call
+def part(method, path, reference, body=None, **headers):
+    request = {"method": method, "url": f"/services/data/v66.0/{path}", "referenceId": reference}
+    return request | ({"body": body} if body else {}) | ({"httpHeaders": headers} if headers else {})
+
+
+def composite(*parts, all_or_none=False):
+    answer = sf.restful("composite", method="POST", json={"allOrNone": all_or_none, "compositeRequest": list(parts)})
+    return {a["referenceId"]: a for a in answer["compositeResponse"]}
+
+
+answers = composite(
+    part("POST", "sobjects/Account", "acme", {"Name": "Composite Ltd"}),
+    part("POST", "sobjects/Contact", "ann", {"LastName": "Ann", "AccountId": "@{acme.id}"}),
+    part("GET", "query?q=SELECT Name, (SELECT LastName FROM Contacts) FROM Account WHERE Id = '@{acme.id}'", "found"),
+    part("PATCH", "sobjects/Contact/@{ann.id}", "late", {"Title": "x"}, **{"If-Unmodified-Since": "Sat, 01 Jan 2000 00:00:00 GMT"}),
+    part("POST", "sobjects/Contact", "nobody", {}),
+    part("DELETE", "sobjects/Contact/@{nobody.id}", "halted"),
+)
+checks.equal("each part has its status", [a["httpStatusCode"] for a in answers.values()], [201, 201, 200, 412, 400, 400])
+checks.equal("a later part takes from an earlier one", answers["found"]["body"]["records"][0]["Contacts"]["records"][0]["LastName"], "Ann")
+checks.equal("an unmet condition has no body", answers["late"]["body"], None)
+checks.equal("what depends on a failure is halted", answers["halted"]["body"][0]["errorCode"], "PROCESSING_HALTED")
+before = sf.query("SELECT COUNT() FROM Account")["totalSize"]
+answers = composite(part("POST", "sobjects/Account", "good", {"Name": "x"}), part("POST", "sobjects/Account", "bad", {"Phone": "1"}), all_or_none=True)
+checks.equal("all or none: the cause is told", answers["bad"]["body"][0]["errorCode"], "REQUIRED_FIELD_MISSING")
+checks.equal("all or none: the others are undone", answers["good"]["body"][0]["errorCode"], "PROCESSING_HALTED")
+checks.equal("all or none: nothing is left", sf.query("SELECT COUNT() FROM Account")["totalSize"], before)
+large = [{"records": [{"attributes": {"type": "Lead"}, "LastName": f"C{i}", "Company": "Comp"} for i in range(200)]} for _ in range(5)]
+answers = composite(*(part("POST", "composite/sobjects", f"c{i}", body) for i, body in enumerate(large)))
+checks.equal("five collections of 200", sum(r["success"] for a in answers.values() for r in a["body"]), 1000)
+tree = {"records": [{"attributes": {"type": "Account", "referenceId": "a"}, "Name": "Tree", "Contacts": {"records": [{"attributes": {"type": "Contact", "referenceId": "c"}, "LastName": "Leaf"}]}}]}
+planted = sf.restful("composite/tree/Account", method="POST", json=tree)
+checks.equal("a tree is made", [r["referenceId"] for r in planted["results"]], ["a", "c"])
+batch = sf.restful("composite/batch", method="POST", json={"batchRequests": [{"method": "GET", "url": f"v66.0/sobjects/Account/{made['id']}?fields=Name"}]})
+checks.equal("a batch is answered", (batch["hasErrors"], batch["results"][0]["statusCode"], batch["results"][0]["result"]["Name"]), (False, 200, "Interop Ltd"))
+
 # Errors
 checks.refused("unknown object", "NOT_FOUND", lambda: sf.Nonsense__c.describe())
 checks.refused("unknown object in a query", "INVALID_TYPE", lambda: sf.query("SELECT Id FROM Nonsense"))

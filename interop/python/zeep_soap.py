@@ -73,6 +73,14 @@ checks.equal("emptyRecycleBin", [(r.id, r.success) for r in purged], [(ids[1], T
 again = results(inside.undelete([ids[1]], _soapheaders=session))
 checks.equal("what is purged stays away", [r.success for r in again], [False])
 
+sobject = client.get_type("{urn:sobject.partner.soap.sforce.com}sObject")
+kept, gone = (rest("POST", "sobjects/Lead", {"LastName": f"M{i}", "Company": "zeep"})["id"] for i in range(2))
+request = {"masterRecord": sobject(type="Lead", Id=kept), "recordToMergeIds": [gone]}
+joined = results(inside.merge([request], _soapheaders=session))
+checks.equal("merge", [(r.id, r.success, r.mergedRecordIds) for r in joined], [(kept, True, [gone])])
+master = rest("GET", f"queryAll?q=SELECT MasterRecordId FROM Lead WHERE Id = '{gone}'")["records"][0]["MasterRecordId"]
+checks.equal("the one that went names the one that stayed", master, kept)
+
 fault("wrong password", "sf:INVALID_LOGIN", lambda: door.login(username, "wrong"))
 fault("no session", "sf:INVALID_SESSION_ID", lambda: inside.getUserInfo(_soapheaders={"SessionHeader": {"sessionId": "00Dx!y"}}))
 fault("no login in 65.0", "sf:UNSUPPORTED_API_VERSION", lambda: service(base + "/services/Soap/u/65.0").login(username, password))

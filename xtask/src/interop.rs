@@ -71,18 +71,8 @@ fn heavy(clients: &Clients) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn soak_mirror(rounds: u32) -> Outcome {
-    let Some(clients) = prepare()? else { return Ok(()) };
-    clients.mirror(&["hierarchy", "50000"])?;
-    // Ten kills a run, so that a soak that is stopped has shown what it had done by then.
-    for done in (0..rounds).step_by(10) {
-        clients.mirror(&["kills", "10"])?;
-        println!("  {} of {rounds} rounds", (done + 10).min(rounds));
-    }
-    Ok(())
-}
-
-struct Clients {
+/// The clients that are installed.
+pub(crate) struct Clients {
     python: PathBuf,
     node: PathBuf,
     node_modules: PathBuf,
@@ -97,7 +87,7 @@ impl Clients {
         process::visible(with_shared(command.env("TOMBOLO_NODE_MODULES", &self.node_modules)))
     }
 
-    fn mirror(&self, work: &[&str]) -> Outcome {
+    pub(crate) fn mirror(&self, work: &[&str]) -> Outcome {
         let binary = fs::canonicalize(BINARY).map_err(|e| format!("{BINARY}: {e}"))?;
         let mut command = Command::new(&self.python);
         process::visible(command.arg("interop/python/mirror.py").args(work).env("TOMBOLO_BINARY", binary))
@@ -105,7 +95,7 @@ impl Clients {
 }
 
 /// Builds the binary and installs the clients; nothing if this machine lacks what that takes and nobody requires it.
-fn prepare() -> Result<Option<Clients>, String> {
+pub(crate) fn prepare() -> Result<Option<Clients>, String> {
     process::quiet(&mut process::cargo(&["build", "--quiet", "--workspace", "--bins", "--locked"]))?;
     available(install())
 }
@@ -122,9 +112,18 @@ fn available<T>(installed: Result<T, String>) -> Result<Option<T>, String> {
     }
 }
 
+/// The Python that the scripts run in; nothing if it cannot be had and nobody requires it.
+pub(crate) fn python() -> Result<Option<PathBuf>, String> {
+    available(python_of_all())
+}
+
+fn python_of_all() -> Result<PathBuf, String> {
+    python_in(&Path::new(ROOT).join("venv"), "interop/python/requirements.txt")
+}
+
 fn install() -> Result<Clients, String> {
     let root = Path::new(ROOT);
-    let python = python_in(&root.join("venv"), "interop/python/requirements.txt")?;
+    let python = python_of_all()?;
     let node_modules = node_in(&root.join("node"), "interop/node/package.json")?;
     Ok(Clients { python, node: PathBuf::from("node"), node_modules })
 }
@@ -223,7 +222,7 @@ impl Org {
 }
 
 /// Where the folder of shared cases is, if it is anywhere.
-fn with_shared(command: &mut Command) -> &mut Command {
+pub(crate) fn with_shared(command: &mut Command) -> &mut Command {
     if env::var_os("TOMBOLO_SHARED").is_none() {
         command.env("TOMBOLO_SHARED", "../shared");
     }

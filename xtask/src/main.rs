@@ -11,6 +11,8 @@ mod gen_docs;
 mod gen_schema;
 mod interop;
 mod process;
+mod simulate;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -27,7 +29,14 @@ const USAGE: &str = "usage: cargo xtask TASK
   interop [--all]       unmodified third-party clients against the local org
   fuzz [SECONDS]        the corpus of the fuzz targets and mutations of it; `fuzz planted` has to find a bug
   bench soql            parsing, and the org's queries beside their SQL (release profile)
+  simulate [--seeds N] [--from S] [--seed S] [--mutation NAME] [--exhaustive yes]
+                        seeded trouble for the sync engine (1,000 seeds unless told), a slice at a time
+  bench sync [FLAGS]    two-way sync: changes a second, latency, calls, the load, the engine alone (release profile)
   soak mirror [ROUNDS]  kill a live mirror at random moments (50 rounds unless told)
+  soak sync [--app postgres|mysql] [--kills N] [--takeovers N] [--changes N]
+                        kill, freeze and flush everything under two-way sync; goes on where it was stopped
+  soak blind|app|fanout|trouble|real|match [ROWS]
+                        one case of two-way sync with real processes; `soak slice` is what CI runs of all
   gen [--check]         write (or compare) what is generated";
 
 fn main() -> ExitCode {
@@ -39,12 +48,17 @@ fn main() -> ExitCode {
         ["dependencies"] => dependencies::run(),
         ["interop"] => interop::run(interop::Tier::Always),
         ["interop", "--all"] => interop::run(interop::Tier::All),
-        ["soak", "mirror"] => interop::soak_mirror(50),
+        ["soak", "mirror"] => soak::mirror(50),
         ["soak", "mirror", rounds] => match rounds.parse() {
-            Ok(rounds) => interop::soak_mirror(rounds),
+            Ok(rounds) => soak::mirror(rounds),
             Err(_) => Err(format!("`{rounds}` is not a number of rounds")),
         },
+        ["soak", "sync", ref arguments @ ..] => soak::sync(arguments),
+        ["soak", "slice"] => soak::slice(),
+        ["soak", name, ref arguments @ ..] => soak::case(name, arguments),
+        ["bench", "sync", ref arguments @ ..] => soak::bench(arguments),
         ["bench", "soql"] => bench::soql(),
+        ["simulate", ref arguments @ ..] => simulate::run(arguments),
         ["fuzz"] => fuzz::run(fuzz::SMOKE),
         ["fuzz", "planted"] => fuzz::planted(),
         ["fuzz", seconds] => match seconds.parse() {

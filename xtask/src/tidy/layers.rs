@@ -3,7 +3,7 @@
 use crate::workspace::Graph;
 
 /// Crates without IO, and what must not be anywhere in their tree.
-const PURE: [&str; 3] = ["tombolo-schema", "tombolo-soql", "tombolo-engine"];
+const PURE: [&str; 4] = ["tombolo-schema", "tombolo-soql", "tombolo-engine", "tombolo-simulation"];
 const IMPURE: [&str; 8] = ["tokio", "axum", "hyper", "reqwest", "rusqlite", "sqlx", "sqlx-core", "tonic"];
 const PURE_DIRECT_LIMIT: usize = 12;
 
