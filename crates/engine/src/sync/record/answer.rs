@@ -2,7 +2,7 @@
 
 use super::{RowUse, Scope, places};
 use crate::sync::{
-    Deletes, Entry, Fate, Flight, Link, Mutation, News, Operation, Outcome, Presence, Refusal, Reread, Row, Side, Step,
+    Deletes, Entry, Flight, Link, Mutation, News, Operation, Outcome, Presence, Refusal, Reread, Row, Side, Step,
     Stored, Style, Tag, Write,
 };
 
@@ -100,9 +100,8 @@ impl Link {
         }
         self.presence[side] = Presence::Present;
         self.made[side] += u64::from(matches!(flight.operation, Operation::Create { .. }));
-        let image = scope.faulty(Mutation::ImageAtAcknowledgement);
-        for (index, open) in &flight.values {
-            if image {
+        if scope.faulty(Mutation::ImageAtAcknowledgement) {
+            for (index, open) in &flight.values {
                 self.fields[*index].image[side] = Some(open.value.clone());
                 self.fields[*index].open[side].clear();
             }
@@ -150,7 +149,7 @@ impl Link {
 
     /// Our own delete is through. If the record is wanted again by now, it is brought back.
     fn deleted_by_us(&mut self, scope: &mut Scope<'_>, side: Side) {
-        if matches!(self.fate, Fate::Follow { deleted, .. } if deleted == side.other()) {
+        if self.fate_follows(side) {
             self.deleted(scope, side, None, None);
         } else {
             self.presence[side] = Presence::Deleted;
@@ -230,13 +229,14 @@ impl Link {
     fn close(&mut self, scope: &mut Scope<'_>, side: Side, flight: &Flight) {
         if matches!(flight.operation, Operation::Create { .. }) {
             self.loose[side].clone_from(&flight.before);
-            self.loosed[side] = (!flight.before.is_empty()).then_some(scope.now);
-            if !flight.before.is_empty() && self.keys[side].is_some() {
+            let sent_before = !flight.before.is_empty();
+            self.loosed[side] = sent_before.then_some(scope.now);
+            if sent_before {
+                self.keep_draft(side, flight);
+            }
+            if sent_before && self.keys[side].is_some() {
                 // An earlier sending may have brought the record back.
                 self.reread[side] = self.reread[side].or(Some(Reread::News));
-            }
-            if !flight.before.is_empty() {
-                self.keep_draft(side, flight);
             }
         }
         for field in &mut self.fields {

@@ -49,8 +49,14 @@ impl Link {
             })
     }
 
-    fn fate_follows(&self, side: Side) -> bool {
+    /// Whether this side is to follow a delete on the other one.
+    pub(super) fn fate_follows(&self, side: Side) -> bool {
         matches!(self.fate, Fate::Follow { deleted, .. } if deleted == side.other())
+    }
+
+    /// Whether a record that this side lost may be brought back: what it showed last counts then.
+    pub(super) fn may_come_back(&self, side: Side) -> bool {
+        self.fate == Fate::Live || self.fate_follows(side.other())
     }
 
     fn take_delete(&mut self, side: Side, tag: Tag) -> bool {

@@ -37,7 +37,7 @@ impl Link {
                 } else if self.is_before_delete(scope, side, &news.kind) {
                     // Most likely it lies before the delete that is known already. The row tells; where the record is
                     // being brought back, its echo decides.
-                    if self.fate == Fate::Live || matches!(self.fate, Fate::Follow { deleted, .. } if deleted == side) {
+                    if self.may_come_back(side) {
                         self.hold(scope, side, &news.values, news.at);
                     }
                     self.reread[side] = self.reread[side].or(Some(Reread::News));
@@ -109,9 +109,7 @@ impl Link {
             for field in &mut self.fields {
                 field.held[side].clear();
             }
-            if matches!(self.fate, Fate::Gone | Fate::Severed)
-                || matches!(self.fate, Fate::Follow { deleted, .. } if deleted == side)
-            {
+            if matches!(self.fate, Fate::Gone | Fate::Severed) || self.fate_follows(side.other()) {
                 self.fate = Fate::Live;
                 // What the other side had not got when it was lost goes there now.
                 self.take_all(scope, side);

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Scope, merge::Move, places, second};
-use crate::sync::{Fate, Flight, Held, Link, Operation, Presence, Reread, Row, SentState, Side, Step, Stored, Style};
+use crate::sync::{Fate, Flight, Link, Operation, Presence, Reread, Row, SentState, Side, Step, Stored, Style};
 
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Link {
         let unseen = self.differing(scope, side, row);
         self.deleted(scope, side, row.foreign_at.or(row.stamp), None);
         // Somebody's delete: what the record showed last counts against what may bring it back.
-        if self.fate == Fate::Live || matches!(self.fate, Fate::Follow { deleted, .. } if deleted == side) {
+        if self.may_come_back(side) {
             self.hold(scope, side, &unseen, row.foreign_at);
         }
     }
@@ -112,12 +112,8 @@ impl Link {
         if !self.is_being_deleted(side) || row.foreign_at.is_some() {
             return;
         }
-        for (name, value) in self.differing(scope, side, row) {
-            let indexes: Vec<usize> = places(scope.mapping, side, &name).collect();
-            for index in indexes {
-                self.fields[index].held[side].push(Held { value: value.clone(), at: None, place: 0, late: false });
-            }
-        }
+        let unseen = self.differing(scope, side, row);
+        self.hold(scope, side, &unseen, None);
     }
 
     /// A row older than the newest change that was applied does not count; one of the same second is read again until
