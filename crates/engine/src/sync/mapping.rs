@@ -184,9 +184,15 @@ impl Mapping {
         })
     }
 
-    /// The names of the fields that are heard on a side: mapped ones, then watched ones.
+    /// The names of the fields that are heard on a side: mapped ones, then watched ones, then the one that carries the
+    /// other side's key.
     pub fn heard(&self, side: Side) -> impl Iterator<Item = &str> {
         let mapped = self.fields.iter().map(move |pair| pair.names[side].as_str());
-        mapped.chain(self.ends[side].watch.iter().map(String::as_str))
+        let named = mapped.chain(self.ends[side].watch.iter().map(String::as_str));
+        let carrying = self.ends[side].external_id.as_deref().filter(|name| {
+            let mut known = self.fields.iter().map(|pair| &pair.names[side]).chain(&self.ends[side].watch);
+            !known.any(|known| known.eq_ignore_ascii_case(name))
+        });
+        named.chain(carrying)
     }
 }

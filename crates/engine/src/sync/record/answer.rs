@@ -107,12 +107,21 @@ impl Link {
             }
         }
         self.drafts[side].clear();
+        self.listen_for(scope, side, &flight.before);
         match scope.mapping.ends[side].style {
             Style::Compared => self.stored(scope, side, &flight, row),
             Style::Tagged => self.await_echo(scope, side, flight),
             Style::Conditional => self.reread[side] = Some(Reread::Echo),
         }
         Next::Go
+    }
+
+    /// Earlier sendings of a create that is done may land as soon as its record is gone.
+    fn listen_for(&mut self, scope: &Scope<'_>, side: Side, before: &[Tag]) {
+        if scope.mapping.ends[side].style != Style::Compared && !before.is_empty() {
+            self.loose[side] = before.to_vec();
+            self.loosed[side] = Some(scope.now);
+        }
     }
 
     /// What a create would set that may have landed, though it was given up.
@@ -338,6 +347,8 @@ impl Link {
             // It may still land.
             self.keep_draft(side, &flight);
             self.close(scope, side, &flight);
+            self.loose[side].push(flight.tag);
+            self.loosed[side] = Some(scope.now);
         }
     }
 
@@ -347,6 +358,7 @@ impl Link {
         self.keys[side] = Some(row.key.clone());
         self.presence[side] = Presence::Present;
         self.made[side] += 1;
+        self.listen_for(scope, side, &flight.before);
         let shows = |(index, open): &(usize, crate::sync::Open)| {
             let pair = &scope.mapping.fields[*index];
             let shown = row.values.iter().find(|(name, _)| name.eq_ignore_ascii_case(&pair.names[side]));

@@ -195,6 +195,25 @@ impl Link {
         scope.note(self.id, Step::Decided, side, Vec::new(), "deleted");
     }
 
+    /// The record is gone, and another one was made in its place.
+    pub(crate) fn made_anew(&mut self, scope: &mut Scope<'_>, side: Side, key: String) {
+        scope.note(self.id, Step::Linked, side, Vec::new(), format!("{key} carries its key"));
+        self.close_writes(side);
+        self.ledger[side].clear();
+        (self.keys[side], self.order[side]) = (Some(key), 0);
+        (self.read[side], self.stamp[side], self.young[side]) = (None, None, None);
+    }
+
+    /// A create of ours made the record: what it shows is nobody's edit.
+    pub(crate) fn draft_shows(&mut self, scope: &Scope<'_>, side: Side, values: &crate::sync::Values) {
+        self.presence[side] = Presence::Present;
+        for (name, value) in values {
+            for index in super::places(scope.mapping, side, name) {
+                self.fields[index].image[side] = Some(value.clone());
+            }
+        }
+    }
+
     /// The record was merged into another one on this side, and that one has no link yet: it becomes this link's.
     pub(crate) fn merged_into(&mut self, scope: &mut Scope<'_>, side: Side, winner: &str) {
         scope.note(self.id, Step::Linked, side, Vec::new(), format!("merged into {winner}"));

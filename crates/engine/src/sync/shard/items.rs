@@ -2,7 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{Shard, Source, cache::Lookup, running::JobId};
+use super::{
+    Shard, Source,
+    cache::Lookup,
+    carried::{Carrier, Claim},
+    running::JobId,
+};
 use crate::sync::{
     Delivery, Effect, Entry, Fate, Key, Link, LinkId, MappingIndex, Mutation, NewsKind, Presence, Reread, Row, Side,
     Stored, record::RowUse,
@@ -36,6 +41,8 @@ pub(super) struct ReadRow {
     pub(super) job: Option<(JobId, u64)>,
     /// Only some fields were read.
     pub(super) partial: bool,
+    /// The link whose other key it carries was read anew for it.
+    pub(super) doubted: bool,
 }
 
 /// What has to be asked for before an item can be decided.
@@ -140,12 +147,17 @@ impl Shard {
                 };
                 for (mapping, side) in self.ends_of(entry) {
                     entry.news.key.iter().chain(merged).for_each(|key| want(mapping, side, key));
+                    let carried =
+                        entry.news.key.iter().filter_map(|key| self.may_belong(mapping, side, key, &entry.news.values));
+                    carried.for_each(|key| want(mapping, side.other(), &key));
                     self.each_reference(mapping, side, &entry.news.values, &mut want);
                 }
             }
             Item::Row(read) => {
                 let keys = std::iter::once(&read.row.key).chain(&read.row.merged_into);
                 keys.for_each(|key| want(read.mapping, read.side, key));
+                let carried = self.may_belong(read.mapping, read.side, &read.row.key, &read.row.values);
+                carried.iter().for_each(|key| want(read.mapping, read.side.other(), key));
                 self.each_reference(read.mapping, read.side, &read.row.values, &mut want);
             }
             Item::Key { mapping, side, key, .. } => want(*mapping, *side, key),
@@ -193,7 +205,7 @@ impl Shard {
 
     fn take_entry(&mut self, entry: Entry) {
         self.claim_loose(&entry);
-        if self.is_deferred(&entry) {
+        if self.is_deferred(&entry) || self.claim_entry(&entry) == Claim::Wait {
             self.deferred.push(Item::Entry(Box::new(entry)));
             return;
         }
@@ -248,6 +260,22 @@ impl Shard {
         }
     }
 
+    /// Gives the record of a change to the link whose other key it carries.
+    fn claim_entry(&mut self, entry: &Entry) -> Claim {
+        let news = &entry.news;
+        let told = matches!(news.kind, NewsKind::Create | NewsKind::Update);
+        let Some(key) = news.key.as_ref().filter(|_| told) else { return Claim::Itself };
+        for (mapping, side) in self.ends_of(entry) {
+            let tag = news.origin.filter(|tag| tag.shard == self.number);
+            // Changes come in their order: what came before it of another record is known.
+            let carrier = Carrier { mapping, side, key, values: &news.values, tag, ours: false, doubted: true };
+            if self.claim(&carrier) == Claim::Wait {
+                return Claim::Wait;
+            }
+        }
+        Claim::Itself
+    }
+
     /// A create that was given up landed after all: the record is the one that it was to make.
     fn claim_loose(&mut self, entry: &Entry) {
         let (Some(tag), Some(key)) = (entry.news.origin, &entry.news.key) else { return };
@@ -255,6 +283,10 @@ impl Shard {
             return;
         }
         for (mapping, side) in self.ends_of(entry) {
+            if self.mapping(mapping).ends[side].external_id.is_some() {
+                // What the record carries tells for whom it was made.
+                continue;
+            }
             let loose = self.cache.loose(mapping, side, tag);
             let Some(id) = loose.filter(|_| self.cache.lookup(mapping, side, key) == Lookup::Absent) else { continue };
             let flying = self.cache.get(id).is_none_or(|link| link.flight[side].is_some());
@@ -317,12 +349,24 @@ impl Shard {
         self.with(id, |link, _| link.reread[side] = Some(Reread::News));
     }
 
-    fn new_link(&mut self, mapping: MappingIndex, side: Side, key: String) -> LinkId {
+    pub(super) fn new_link(&mut self, mapping: MappingIndex, side: Side, key: String) -> LinkId {
         self.last_link += 1;
         let mut link = Link::new(self.last_link, mapping, self.mapping(mapping).fields.len());
         link.keys[side] = Some(key);
         self.cache.insert(link, &self.plan);
         self.last_link
+    }
+
+    /// Gives a row to the link whose other key it carries. Whether it has to wait for what is known of that.
+    fn claim_row(&mut self, read: &ReadRow) -> bool {
+        let ReadRow { mapping, side, ref row, doubted, .. } = *read;
+        let (key, values, ours) = (&row.key, &row.values, row.foreign_at.is_none());
+        let claim = self.claim(&Carrier { mapping, side, key, values, tag: None, ours, doubted });
+        let doubted = doubted || claim == Claim::Doubt;
+        if claim != Claim::Itself {
+            self.deferred.push(Item::Row(Box::new(ReadRow { doubted, ..read.clone() })));
+        }
+        claim != Claim::Itself
     }
 
     fn take_row(&mut self, read: ReadRow) {
@@ -332,7 +376,10 @@ impl Shard {
             self.deferred.push(Item::Row(Box::new(read)));
             return;
         }
-        let ReadRow { mapping, side, row, clock, server, told: _, job, partial } = read;
+        if !read.row.deleted && !read.partial && self.claim_row(&read) {
+            return;
+        }
+        let ReadRow { mapping, side, row, clock, server, told: _, job, partial, doubted: _ } = read;
         if let Some((job, page)) = &job {
             self.row_handled(job, *page);
         }
@@ -379,6 +426,7 @@ impl Shard {
             self.with(id, |link, scope| link.doubt(scope, side, &row));
         }
         self.read_again(id, side, used, reconciled);
+        self.release_doubted();
     }
 
     /// A row that does not count yet is read again.

@@ -2,6 +2,7 @@
 
 mod advance;
 mod cache;
+mod carried;
 mod children;
 mod commands;
 #[cfg(feature = "mutations")]

@@ -188,7 +188,7 @@ impl Shard {
     ) {
         let partial = job.as_ref().is_some_and(|(job, _)| self.is_children(job));
         let told = self.now;
-        let read = ReadRow { mapping, side, row, clock, server, told, job, partial };
+        let read = ReadRow { mapping, side, row, clock, server, told, job, partial, doubted: false };
         self.queue.push_back(Item::Row(Box::new(read)));
     }
 
