@@ -187,6 +187,24 @@ impl Database {
         self.locked.get(row).copied().filter(|until| *until > now)
     }
 
+    /// The rows that a transaction holds until it commits: those that it changes, and the children that a delete changes
+    /// with them.
+    pub fn held_by(&self, changes: &[(RowName, Change)]) -> Vec<RowName> {
+        let mut held: Vec<RowName> = changes.iter().map(|(name, _)| name.clone()).collect();
+        for ((table, key), change) in changes {
+            if matches!(change, Change::Delete) && *table == TABLES[plan::ACCOUNT] {
+                held.extend(self.children(key));
+            }
+        }
+        held
+    }
+
+    /// The rows that refer to an account.
+    fn children(&self, account: &str) -> Vec<RowName> {
+        let points = |row: &TableRow| row.values.get("account_id").and_then(Stored::as_key).as_deref() == Some(account);
+        self.rows.iter().filter(|(_, row)| points(row)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Changes a row; the trigger writes under the id that was drawn, or draws one. Says which commit it was.
     pub fn change(
         &mut self,
@@ -266,9 +284,7 @@ impl Database {
     /// ON DELETE SET NULL, which fires the trigger of the children.
     fn detach(&mut self, work: Work, account: &str, ledger: &mut Ledger) -> Vec<CommitId> {
         let work = Work { author: Author::Cascade, ..work };
-        let points = |row: &TableRow| row.values.get("account_id").and_then(Stored::as_key).as_deref() == Some(account);
-        let children: Vec<RowName> =
-            self.rows.iter().filter(|(_, row)| points(row)).map(|(name, _)| name.clone()).collect();
+        let children = self.children(account);
         let null = || Change::Set(BTreeMap::from([("account_id".to_owned(), Stored::Null)]));
         children.iter().flat_map(|child| self.change(work, child, null(), None, ledger)).collect()
     }

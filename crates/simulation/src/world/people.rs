@@ -167,8 +167,8 @@ impl<E: Engine> World<E> {
             return;
         }
         let changes = self.database_changes(number, deed);
-        let names = changes.iter().map(|(name, _)| name);
-        if let Some(until) = names.filter_map(|name| self.database.held_until(name, self.now)).max() {
+        let names = self.database.held_by(&changes);
+        if let Some(until) = names.iter().filter_map(|name| self.database.held_until(name, self.now)).max() {
             self.agenda.add(until + SHORT, Task::Act(number));
             return;
         }
@@ -176,7 +176,7 @@ impl<E: Engine> World<E> {
         match self.armed.take_transaction().filter(|_| !changes.is_empty()) {
             Some(long) => {
                 let until = self.now + long;
-                self.database.locked.extend(changes.into_iter().map(|(name, _)| (name, until)));
+                self.database.locked.extend(names.into_iter().map(|name| (name, until)));
                 self.note(|| format!("     {:?} begins: {deed:?}, ids {drawn:?}", Side::Right));
                 self.agenda.add(until, Task::Finish { act: number, drawn, made: self.now });
             }
@@ -194,8 +194,10 @@ impl<E: Engine> World<E> {
             return;
         }
         self.note(|| format!("     {:?}: {:?}", Side::Right, act.deed));
-        for (place, (name, change)) in changes.into_iter().enumerate() {
+        for name in self.database.held_by(&changes) {
             self.database.locked.remove(&name);
+        }
+        for (place, (name, change)) in changes.into_iter().enumerate() {
             self.database.change(work, &name, change, drawn.get(place).copied(), &mut self.ledger);
         }
         self.database_moved();

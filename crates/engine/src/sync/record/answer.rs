@@ -98,6 +98,12 @@ impl Link {
         if !key.is_empty() {
             self.keys[side] = Some(key);
         }
+        let edits = matches!(flight.operation, Operation::Update(_)) && flight.extra.is_empty();
+        if edits && self.presence[side] == Presence::Deleted {
+            // It was done before the record was deleted, which was told already.
+            self.release(scope, side);
+            return Next::Go;
+        }
         self.presence[side] = Presence::Present;
         self.made[side] += u64::from(matches!(flight.operation, Operation::Create { .. }));
         if scope.faulty(Mutation::ImageAtAcknowledgement) {
@@ -247,6 +253,10 @@ impl Link {
                 // An earlier sending may have brought the record back.
                 self.reread[side] = self.reread[side].or(Some(Reread::News));
             }
+        }
+        if self.keys[side].is_none() {
+            // There is nothing to be read.
+            self.reread[side] = None;
         }
         for field in &mut self.fields {
             field.open[side].retain(|open| open.tag != flight.tag);

@@ -227,6 +227,13 @@ impl Cache {
         self.unpark(slot.parked.take(), id);
     }
 
+    /// The links that are being made on a side.
+    pub(super) fn being_made(&self, mapping: MappingIndex, side: Side) -> Vec<LinkId> {
+        let of_it = self.making.range((mapping, side, 0)..=(mapping, side, LinkId::MAX));
+        let flying = of_it.filter(|(.., id)| self.get(*id).is_some_and(|link| link.flight[side].is_some()));
+        flying.map(|(.., id)| *id).collect()
+    }
+
     /// Whether a record that nobody knows, told at this time, could be one that is being made.
     pub(super) fn may_be_ours(&self, mapping: MappingIndex, side: Side, told: Timestamp) -> bool {
         let of_it = self.making.range((mapping, side, 0)..=(mapping, side, LinkId::MAX));

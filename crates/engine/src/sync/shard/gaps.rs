@@ -60,8 +60,9 @@ impl Shard {
         slot.gap = true;
         slot.state.position = None;
         let from = slot.state.committed.max(slot.state.opened);
-        if reason == MADE_ANEW {
-            for (mapping, side) in self.covered(source) {
+        for (mapping, side) in self.covered(source) {
+            self.doubt_creates(mapping, side);
+            if reason == MADE_ANEW {
                 self.made_anew(mapping, side);
             }
         }
@@ -141,10 +142,19 @@ impl Shard {
         );
         self.hold_to_rows();
         for (mapping, side) in self.ends_for(&news.connection, &news.entity) {
+            self.doubt_creates(mapping, side);
             if self.settings.faulty(Mutation::NoReconcile) {
                 continue;
             }
             self.start(mapping, side, JobKind::Reconcile, None, Some(gap));
+        }
+    }
+
+    /// A record that is being made has no key to be compared: it may be gone by the time that its key is known, and is
+    /// read then.
+    fn doubt_creates(&mut self, mapping: MappingIndex, side: Side) {
+        for id in self.cache.being_made(mapping, side) {
+            self.with(id, |link, _| link.reread[side] = Some(Reread::News));
         }
     }
 

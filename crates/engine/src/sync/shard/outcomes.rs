@@ -1,7 +1,7 @@
 //! What became of batches.
 
 use super::{Shard, Timer, cache::Lookup};
-use crate::sync::{LinkId, Outcome, Refusal, Reread, Side, Tag, record::Next};
+use crate::sync::{Key, LinkId, Outcome, Refusal, Reread, Side, Tag, record::Next};
 
 impl Shard {
     /// Takes in what became of each write of a batch.
@@ -31,6 +31,7 @@ impl Shard {
         let flight = self.cache.get(id).and_then(|link| link.flight[side].as_ref());
         let operation = flight.map(|flight| (flight.operation_id.clone(), !flight.before.is_empty()));
         let settled = !matches!(outcome, Outcome::Unknown);
+        let parent = self.parent_shown(id, side, &outcome);
         let Some(next) = self.with(id, |link, scope| link.answered(scope, side, tag, outcome, shard)) else { return };
         if let Some((operation, again)) = operation.filter(|_| settled)
             && self.mapping(mapping).ends[side].style == crate::sync::Style::Compared
@@ -42,6 +43,9 @@ impl Shard {
             } else {
                 self.transaction.operations.push((connection, operation));
             }
+        }
+        if let Some((key, changed)) = parent {
+            self.fan_out_row(mapping, &key, &changed);
         }
         if next == Next::Go {
             self.needs.tries.remove(&id);
@@ -61,6 +65,13 @@ impl Shard {
             self.with(id, |link, _| link.unmatched = false);
             self.linked(id);
         }
+    }
+
+    /// What the row that a refused write found shows anew: children may show it, too.
+    fn parent_shown(&mut self, id: LinkId, side: Side, outcome: &Outcome) -> Option<(Key, Vec<String>)> {
+        let Outcome::Moved { row: Some(row), .. } = outcome else { return None };
+        let changed = self.look(id, |link, scope| link.changed_by(scope, side, row)).unwrap_or_default();
+        (side == Side::Left && !changed.is_empty()).then(|| (row.key.clone(), changed))
     }
 
     /// The change that told of the new record may have come first and made a link of its own.
