@@ -195,6 +195,9 @@ pub struct Flight {
     pub unknown: bool,
     /// Its echo came before its answer.
     pub echoed: bool,
+    /// Another change of the record was heard since it left: what its answer shows may be older.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub overtaken: bool,
     /// The fields it sets and their values.
     pub values: Vec<(usize, Open)>,
     /// Those of them that its echo did not tell.

@@ -64,7 +64,8 @@ impl Database {
             values: mapping.heard(Side::Right).map(|column| (column.to_owned(), shows(column))).collect(),
             stamp: None,
             foreign_at: None,
-            order: self.orders.get(&name).copied(),
+            // Only as long as nobody has claimed it.
+            order: self.orders.get(&name).copied().filter(|newest| self.outbox.contains_key(newest)),
             deleted: false,
             merged_into: None,
         })

@@ -175,7 +175,8 @@ impl Link {
     /// A compared write read back what it stored: that confirms it, in the same transaction.
     fn stored(&mut self, scope: &mut Scope<'_>, side: Side, flight: &Flight, row: Option<&Row>) {
         // A slow answer may show less than what was heard since.
-        let Some(row) = row.filter(|row| row.order.is_none_or(|order| order >= self.order[side])) else {
+        let newest = |order: u64| order >= self.order[side];
+        let Some(row) = row.filter(|row| row.order.map_or(!flight.overtaken, newest)) else {
             for (index, open) in &flight.values {
                 self.fields[*index].open[side].retain(|other| other.tag != open.tag);
                 // What its echo told may have moved on since.
@@ -222,7 +223,10 @@ impl Link {
             let entry = Entry { place: 0, heard: scope.now, news };
             self.hear(scope, side, &entry, shard);
         }
+        let overtaken = flight.overtaken && scope.mapping.ends[side].style == Style::Compared;
         match row {
+            // What was heard may be newer, or in it already.
+            _ if overtaken => self.reread[side] = Some(Reread::News),
             Some(row) => {
                 // It was read when the write came there, however late the answer is.
                 let read = scope.theirs(side, flight.sent);
@@ -327,7 +331,7 @@ impl Link {
         }
         flight.before.push(old);
         flight.tag = tag;
-        flight.unknown = false;
+        (flight.unknown, flight.overtaken) = (false, false);
         flight.sent = scope.now;
         let mut values: crate::sync::Values = flight
             .values

@@ -37,6 +37,7 @@ impl Link {
             let name = &scope.mapping.fields[*index].names[side];
             let told = values.iter().find(|(told, _)| told.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
             let shown = told.or_else(|| self.unchanged(scope, side, *index, open));
+            let shown = shown.filter(|_| !self.is_told_late(scope, side, *index, at));
             // A compared write that is not answered: the change may be what another write of its transaction drew along.
             let canon = scope.mapping.fields[*index].canon;
             match shown.filter(|shown| !unanswered || canon.same(shown, &open.value)) {
@@ -63,6 +64,14 @@ impl Link {
         if let Some(Held { value, at, place, .. }) = unseen {
             self.overwritten(scope, index, Move { side, value, at, place }, open);
         }
+    }
+
+    /// Whether an echo comes after changes of a field that were committed later: it was missed in a gap and is told once
+    /// more. The row tells which came last.
+    fn is_told_late(&self, scope: &Scope<'_>, side: Side, index: usize, at: Option<Timestamp>) -> bool {
+        let mut held = self.fields[index].held[side].iter();
+        scope.mapping.ends[side].style != Style::Compared
+            && held.any(|held| !held.late && held.at.zip(at).is_some_and(|(held, echo)| held > echo))
     }
 
     /// What a field shows that a write of ours set and its echo does not tell: it did not change. None if that is not
@@ -156,7 +165,7 @@ impl Link {
             return;
         }
         let one_way = matches!(scope.mapping.fields[index].flow, Flow::To(target) if target == side);
-        if one_way || field.rewriting == Rewriting::Once(side.other()) {
+        if one_way || matches!(field.rewriting, Rewriting::Both) || field.rewriting == Rewriting::Once(side.other()) {
             field.rewriting = Rewriting::Both;
             field.taken = None;
             scope.notes.rewritten += 1;

@@ -23,6 +23,9 @@ impl Link {
                 return;
             }
         }
+        if let Some(flight) = self.flight[side].as_mut() {
+            flight.overtaken |= !tag.is_some_and(|tag| flight.carries(tag));
+        }
         match &news.kind {
             NewsKind::Create | NewsKind::Update => {
                 let age = self.age(scope, side, news.at);

@@ -92,7 +92,7 @@ impl Link {
             || pair.path.is_some() && side == Side::Left
             || field.manual
             || field.refused[side].is_some()
-            || field.rewriting == Rewriting::Both
+            || field.rewriting == Rewriting::Both && !whole
         {
             return Need::Nothing;
         }
@@ -254,6 +254,7 @@ impl Link {
             before: if creates { std::mem::take(&mut self.loose[side]) } else { Vec::new() },
             unknown: false,
             echoed: false,
+            overtaken: false,
             values: opened.clone(),
             doubtful: Vec::new(),
             extra: intent.extra,

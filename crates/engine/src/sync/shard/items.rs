@@ -10,7 +10,7 @@ use super::{
 };
 use crate::sync::{
     Delivery, Effect, Entry, Fate, Key, Link, LinkId, MappingIndex, Mutation, NewsKind, Presence, Reread, Row, Side,
-    Stored, record::RowUse,
+    Stored, Style, record::RowUse,
 };
 
 /// Something told and not decided.
@@ -250,8 +250,8 @@ impl Shard {
             link.reread[side] = link.reread[side].or(asked);
             unclear
         });
-        if unclear == Some(true) {
-            // A row that was asked for before may be older than what was heard.
+        if unclear == Some(true) || self.mapping(mapping).ends[side].style == Style::Compared {
+            // A row that was asked for before may be older than what was heard, and a database's row does not tell.
             self.cache.not_before(id, side, self.writes_left);
         }
         self.match_anew(id, matched.as_deref(), side);
@@ -446,6 +446,8 @@ impl Shard {
         let Some(slot) = self.cache.slot(id) else { return };
         let flying = slot.link.flight[side].as_ref().is_some_and(|flight| !flight.unknown);
         if slot.left[side] >= clock || flying {
+            // It was asked for too early: if it is still wanted, once more.
+            self.touched.insert(id);
             return;
         }
         if self.is_recovering(slot.link.mapping, side) {
