@@ -33,6 +33,8 @@ impl Shard {
         let settled = !matches!(outcome, Outcome::Unknown);
         let parent = self.parent_shown(id, side, &outcome);
         let Some(next) = self.with(id, |link, scope| link.answered(scope, side, tag, outcome, shard)) else { return };
+        // A row that was asked for while it was under way may show what was there before it.
+        self.cache.not_before(id, side, self.writes_left);
         if let Some((operation, again)) = operation.filter(|_| settled)
             && self.mapping(mapping).ends[side].style == crate::sync::Style::Compared
         {
