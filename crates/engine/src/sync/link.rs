@@ -221,6 +221,9 @@ pub struct Sent {
     pub values: Vec<(usize, Open)>,
     /// Whether it brought the record back.
     pub restore: bool,
+    /// Changes that it overwrote unseen, if it was done though it was given up: its echo tells.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub covered: Vec<(usize, Held)>,
     /// What is known of it.
     pub state: SentState,
 }

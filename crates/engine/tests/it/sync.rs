@@ -59,6 +59,7 @@ fn sent() -> Link {
         before: Vec::new(),
         unknown: true,
         echoed: false,
+        overtaken: false,
         values: Vec::new(),
         doubtful: Vec::new(),
         extra: Vec::new(),

@@ -79,7 +79,11 @@ impl<E: Engine> World<E> {
             let request = self.requests.iter().find(|request| request.batch.tag == *tag);
             if let Some(request) = request {
                 for write in &request.batch.writes {
-                    instance.outstanding.remove(&(write.side, write.link));
+                    instance.outstanding.remove(&(
+                        write.side,
+                        write.link,
+                        super::requests::operation_key(&write.operation),
+                    ));
                 }
                 debug_assert_eq!(outcomes.len(), request.batch.writes.len(), "one outcome for each write");
             }

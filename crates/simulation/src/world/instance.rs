@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use tombolo_engine::sync::{Effect, Input, LinkId, Side};
+use tombolo_engine::sync::{Effect, Input, Key, LinkId, Side};
 
 use crate::{ledger::CommitId, moment::Micros};
 
@@ -36,7 +36,7 @@ pub struct Instance<E> {
     /// How many were told when each transaction that is not yet durable was asked for.
     pub asked_told: VecDeque<usize>,
     /// Records written and not answered.
-    pub outstanding: BTreeSet<(Side, LinkId)>,
+    pub outstanding: BTreeSet<(Side, LinkId, Option<Key>)>,
     /// When it is woken.
     pub wake: Option<Micros>,
     /// How often it was woken at this moment.

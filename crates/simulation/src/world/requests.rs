@@ -55,7 +55,8 @@ impl<E: Engine> World<E> {
             self.called();
         }
         let Some(instance) = self.instances.get_mut(&epoch) else { return };
-        instance.outstanding.extend(batch.writes.iter().map(|write| (write.side, write.link)));
+        let records = batch.writes.iter().map(|write| (write.side, write.link, operation_key(&write.operation)));
+        instance.outstanding.extend(records);
         let told = instance.told.len();
         let answer = self.delay("answer", SHORT, 60 * MILLI) + self.armed.take_slow(side);
         let way = self.delay("way", SHORT, 80 * MILLI);
@@ -117,7 +118,9 @@ impl<E: Engine> World<E> {
                 let text = format!("{} of link {}, whose state says {row:?}", batch.tag, write.link);
                 self.violate("a write left before it was put away", text);
             }
-            let twice = self.instances.get(&epoch).is_some_and(|i| i.outstanding.contains(&(side, write.link)));
+            // A link goes on with another record when its own is merged into that.
+            let record = (side, write.link, operation_key(&write.operation));
+            let twice = self.instances.get(&epoch).is_some_and(|i| i.outstanding.contains(&record));
             if twice || batch.writes.iter().filter(|other| other.link == write.link).count() > 1 {
                 self.violate("a record is written twice at once", format!("{} of link {}", batch.tag, write.link));
             }

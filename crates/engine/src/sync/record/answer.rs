@@ -187,6 +187,10 @@ impl Link {
             self.release(scope, side);
             return;
         };
+        if row.order.is_some_and(|order| order > self.order[side]) {
+            // What was heard meanwhile was done before it: to the record that was there before, if this made it again.
+            self.overwrite_held(scope, side, flight.tag, &flight.values);
+        }
         self.order[side] = self.order[side].max(row.order.unwrap_or(0));
         for (name, value) in &row.values {
             self.watch(scope.mapping, side, name, value);

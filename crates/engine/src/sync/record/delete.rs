@@ -42,11 +42,7 @@ impl Link {
             matches!(operation, Operation::Undelete(_) | Operation::Create { key: Some(_), .. })
         };
         self.flight[side].as_ref().is_some_and(|flight| restores(&flight.operation))
-            || self.ledger[side].iter().any(|sent| {
-                sent.restore
-                    && sent.state == crate::sync::SentState::Awaited
-                    && self.presence[side] == Presence::Deleted
-            })
+            || self.ledger[side].iter().any(|sent| sent.restore && sent.state == SentState::Awaited)
     }
 
     /// Whether this side is to follow a delete on the other one.

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Scope, merge::Move, places};
+use super::{Scope, hear::Age, merge::Move, places};
 use crate::sync::{
-    Fate, Flow, Held, Link, Mutation, Open, Presence, Reread, Rewriting, Sent, SentState, Side, Step, Stored, Style,
-    Tag, Taken, Values,
+    ConflictKind, Fate, Flow, Held, Link, Mutation, Open, Presence, Reread, Rewriting, Sent, SentState, Side, Step,
+    Stored, Style, Tag, Taken, Values,
 };
 
 impl Link {
@@ -13,10 +13,13 @@ impl Link {
     pub(super) fn echo(&mut self, scope: &mut Scope<'_>, side: Side, tag: Tag, values: &Values, at: Option<Timestamp>) {
         scope.note(self.id, Step::Confirmed, side, Vec::new(), tag.to_string());
         self.presence[side] = Presence::Present;
+        let age = self.age(scope, side, at);
+        if age != Age::New {
+            self.tell_covered(scope, side, tag);
+        }
         let written = self.take_written(side, tag);
         let known = written.is_some();
         let (written, settled) = written.unwrap_or_default();
-        let age = self.age(scope, side, at);
         let (mut rest, mut doubtful): (Values, _) = (Vec::new(), Vec::new());
         for (name, value) in values {
             let own = places(scope.mapping, side, name).any(|index| written.iter().any(|(field, _)| *field == index));
@@ -27,6 +30,15 @@ impl Link {
         let unanswered = scope.mapping.ends[side].style == Style::Compared
             && self.flight[side].as_ref().is_some_and(|flight| flight.carries(tag));
         for (index, open) in &written {
+            let name = &scope.mapping.fields[*index].names[side];
+            let told = values.iter().find(|(told, _)| told.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
+            if settled && self.fields[*index].confirmed[side].is_some_and(|confirmed| confirmed > tag.age()) {
+                // What the row showed was another write's: this one lands only now.
+                if let Some(value) = told {
+                    self.repair(scope, *index, side, value);
+                }
+                continue;
+            }
             if settled {
                 // A row that was read since shows what became of it.
                 self.fields[*index].open[side].retain(|other| other.tag.age() > tag.age());
@@ -34,8 +46,6 @@ impl Link {
                 self.overwritten_before(scope, side, *index, open);
                 continue;
             }
-            let name = &scope.mapping.fields[*index].names[side];
-            let told = values.iter().find(|(told, _)| told.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
             let shown = told.or_else(|| self.unchanged(scope, side, *index, open));
             let shown = shown.filter(|_| !self.is_told_late(scope, side, *index, at));
             // A compared write that is not answered: the change may be what another write of its transaction drew along.
@@ -52,7 +62,33 @@ impl Link {
         if known || scope.mapping.ends[side].style == Style::Compared {
             self.tell(scope, side, &rest, at, age);
         } else {
-            self.late_write(scope, side, tag, &rest, at);
+            match age {
+                Age::New => self.late_write(scope, side, tag, &rest, at),
+                Age::Unclear => self.reread[side] = Some(Reread::News),
+                // What it left was replaced before the row was read.
+                Age::Late => {}
+            }
+        }
+    }
+
+    /// A write that was given up had been done, and what it left was replaced in turn. What it overwrote unseen nobody
+    /// wants back, and it is written down.
+    fn tell_covered(&mut self, scope: &mut Scope<'_>, side: Side, tag: Tag) {
+        let mut given_up = self.ledger[side].iter_mut().filter(|sent| sent.state == SentState::Abandoned);
+        let Some(sent) = given_up.find(|sent| sent.tag == tag) else { return };
+        let (covered, written) = (std::mem::take(&mut sent.covered), sent.values.clone());
+        for (index, held) in covered {
+            let Some((_, open)) = written.iter().find(|(field, _)| *field == index) else { continue };
+            if scope.mapping.fields[index].canon.same(&held.value, &open.value) {
+                continue;
+            }
+            scope.notes.late += 1;
+            let (mut values, mut times) = ([None, None], [None, None]);
+            (values[side], times[side]) = (Some(held.value), held.at);
+            (values[side.other()], times[side.other()]) = (Some(open.taken.value.clone()), open.taken.at);
+            let (images, winner) = (self.fields[index].image.clone(), Some(open.taken.side));
+            let rule = "overwritten by a write that was given up; what came after that stands".to_owned();
+            self.write_down(scope, Some(index), images, values, times, ConflictKind::Late, winner, rule);
         }
     }
 
@@ -99,7 +135,8 @@ impl Link {
     /// Waits for the row to show what became of these fields.
     pub(super) fn await_row(&mut self, scope: &Scope<'_>, side: Side, tag: Tag, values: Vec<(usize, Open)>) {
         let state = SentState::Awaited;
-        self.ledger[side].push(Sent { tag, at: scope.now, delete: false, values, restore: false, state });
+        let covered = Vec::new();
+        self.ledger[side].push(Sent { tag, at: scope.now, delete: false, values, restore: false, covered, state });
     }
 
     /// The write with this tag, wherever it stands; it is confirmed now.
@@ -225,8 +262,15 @@ impl Link {
     }
 
     /// The news that a record came back because we brought it back.
-    pub(super) fn confirm_restore(&mut self, side: Side, tag: Option<Tag>) {
+    pub(super) fn confirm_restore(&mut self, scope: &mut Scope<'_>, side: Side, tag: Option<Tag>) {
         let Some(tag) = tag else { return };
+        let late = |sent: &Sent| sent.tag == tag && sent.restore && sent.state == SentState::Abandoned;
+        if self.fate == Fate::Gone && self.ledger[side].iter().any(late) {
+            // It was given up, and the record was deleted since: that stands.
+            self.fate = Fate::Follow { deleted: side.other(), at: None };
+            scope.notes.late += 1;
+            scope.note(self.id, Step::Decided, side, Vec::new(), "a late write is repaired: the delete stands");
+        }
         let ours = self.ledger[side].iter().any(|sent| sent.tag == tag && sent.restore)
             || self.flight[side].as_ref().is_some_and(|flight| flight.carries(tag));
         if ours {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{Scope, merge::Move, places, second};
 use crate::sync::{
-    ConflictKind, Entry, Fate, Held, Link, Mutation, NewsKind, Presence, Reread, SentState, Side, Step, Stored, Style,
-    Values,
+    ConflictKind, Entry, Fate, Held, Link, Mutation, News, NewsKind, Presence, Reread, Sent, SentState, Side, Step,
+    Stored, Style, Values,
 };
 
 impl Link {
@@ -37,7 +37,7 @@ impl Link {
                 } else if self.presence[side] == Presence::Deleted && !self.is_revived(scope, side, &news.values) {
                     // A row that was deleted softly is still there, and nobody keeps it in step.
                     self.tell(scope, side, &news.values, None, Age::Late);
-                } else if self.is_before_delete(scope, side, &news.kind) {
+                } else if self.is_before_delete(scope, side, news) {
                     // Most likely it lies before the delete that is known already. The row tells; where the record is
                     // being brought back, its echo decides.
                     if self.may_come_back(side) {
@@ -61,7 +61,7 @@ impl Link {
             },
             NewsKind::Undelete => {
                 // What it shows nobody tells: somebody may have changed it before it was deleted.
-                self.confirm_restore(side, tag);
+                self.confirm_restore(scope, side, tag);
                 self.reread[side] = Some(Reread::News);
             }
             NewsKind::Gap => self.reread[side] = Some(Reread::News),
@@ -78,12 +78,14 @@ impl Link {
             _ if scope.mapping.ends[side].style == Style::Compared => Age::New,
             (Some(at), Some(read)) if second(at) < second(read) => Age::Late,
             (Some(at), Some(read)) if second(at) == second(read) => Age::Unclear,
+            // What was missed in a gap and is told once more comes after what was committed later.
+            (Some(at), _) if self.stamp[side].is_some_and(|stamp| at < stamp) => Age::Unclear,
             _ => Age::New,
         }
     }
 
     /// Whether an update is told of a record that is gone, though nobody told that it came back.
-    fn is_before_delete(&self, scope: &Scope<'_>, side: Side, kind: &NewsKind) -> bool {
+    fn is_before_delete(&self, scope: &Scope<'_>, side: Side, news: &News) -> bool {
         let busy = self.flight[side].is_some() || !self.ledger[side].is_empty();
         let soft = matches!(scope.mapping.deletes[side.other()], crate::sync::Deletes::Soft(_));
         let told = match scope.mapping.ends[side].style {
@@ -91,7 +93,8 @@ impl Link {
             Style::Compared => !soft,
             Style::Conditional => false,
         };
-        told && !busy && *kind == NewsKind::Update && self.presence[side] == Presence::Deleted
+        let late = news.kind == NewsKind::Update || news.at.zip(self.stamp[side]).is_some_and(|(at, stamp)| at < stamp);
+        told && !busy && late && self.presence[side] == Presence::Deleted
     }
 
     /// A create tells every field that has a value: the others have none.
@@ -187,13 +190,19 @@ impl Link {
     /// we had not seen it, it was overwritten.
     fn late(&mut self, scope: &mut Scope<'_>, index: usize, moved: Move) {
         let side = moved.side;
-        let settled = self.ledger[side].iter().find_map(|sent| {
-            let own = sent.values.iter().find(|(field, _)| *field == index);
-            own.filter(|_| sent.state == SentState::Settled).map(|(_, open)| open.clone())
-        });
-        let Some(open) = settled else { return };
-        if !scope.mapping.fields[index].canon.same(&open.value, &moved.value) {
-            self.overwritten(scope, index, moved, &open);
+        let set = |sent: &Sent| sent.values.iter().find(|(field, _)| *field == index).map(|(_, open)| open.clone());
+        let mut settled = self.ledger[side].iter().filter(|sent| sent.state == SentState::Settled);
+        if let Some(open) = settled.find_map(set) {
+            if !scope.mapping.fields[index].canon.same(&open.value, &moved.value) {
+                self.overwritten(scope, index, moved, &open);
+            }
+            return;
+        }
+        // One that was given up may have been done all the same, and overwritten before the row was read.
+        let mut given_up = self.ledger[side].iter_mut().filter(|sent| sent.state == SentState::Abandoned);
+        if let Some(sent) = given_up.find(|sent| set(sent).is_some()) {
+            let held = Held { value: moved.value, at: moved.at, place: moved.place, late: false };
+            sent.covered.push((index, held));
         }
     }
 
@@ -230,7 +239,7 @@ impl Link {
     }
 
     /// A parent path is told by no event of the child: when its reference moved, the row is read.
-    fn look_again(&mut self, scope: &Scope<'_>, side: Side, news: &crate::sync::News) {
+    fn look_again(&mut self, scope: &Scope<'_>, side: Side, news: &News) {
         let moved = scope.mapping.fields.iter().filter_map(|pair| pair.path.as_ref()).any(|path| {
             matches!(news.kind, NewsKind::Create)
                 || news.values.iter().any(|(name, _)| name.eq_ignore_ascii_case(&path.via))

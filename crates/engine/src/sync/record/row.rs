@@ -266,12 +266,13 @@ impl Link {
     /// A row was read because nobody knew what became of a write: it shows what the write set, or it has not landed.
     fn outcome_read(&mut self, scope: &Scope<'_>, side: Side, row: &Row) {
         let Some(flight) = self.flight[side].take() else { return };
-        let shows = |index: usize, wrote: &Stored| {
-            let pair = &scope.mapping.fields[index];
-            let shown = row.values.iter().find(|(name, _)| name.eq_ignore_ascii_case(&pair.names[side]));
-            shown.is_some_and(|(_, shown)| pair.canon.same(shown, wrote))
-        };
-        let landed = flight.values.iter().all(|(index, open)| shows(*index, &open.value));
+        // A field that the side has lost meanwhile tells nothing.
+        let mut shown = flight.values.iter().filter_map(|(index, open)| {
+            let pair = &scope.mapping.fields[*index];
+            let (_, shown) = row.values.iter().find(|(name, _)| name.eq_ignore_ascii_case(&pair.names[side]))?;
+            Some(pair.canon.same(shown, &open.value))
+        });
+        let landed = shown.next().is_some_and(|first| first && shown.all(|same| same));
         let echoed = flight.echoed;
         self.await_echo(scope, side, flight);
         if let Some(sent) = self.ledger[side].last_mut().filter(|_| !echoed) {

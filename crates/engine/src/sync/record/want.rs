@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Scope, Translation};
+use super::{Scope, Translation, merge::Move};
 use crate::sync::{
     Deletes, Fate, Flight, Key, Link, MappingIndex, Mutation, Open, Operation, Presence, Rewriting, Sent, SentState,
     Side, Step, Stored, Style, Tag, Taken, Values, Write,
@@ -259,6 +259,9 @@ impl Link {
             doubtful: Vec::new(),
             extra: intent.extra,
         });
+        if matches!(operation, Operation::Create { key: Some(_), .. }) {
+            self.overwrite_held(scope, side, tag, &opened);
+        }
         let expect = self.expected(scope, side, &opened);
         let conditional = scope.mapping.ends[side].style == Style::Conditional;
         Write {
@@ -271,6 +274,26 @@ impl Link {
             unmodified_since: if conditional { self.read[side].or(self.stamp[side]) } else { None },
             operation_id,
             group: self.group(scope, side),
+        }
+    }
+
+    /// A write overwrites what is held, and nobody merged it: what somebody set in a record that is made again.
+    pub(super) fn overwrite_held(&mut self, scope: &mut Scope<'_>, side: Side, tag: Tag, opened: &[(usize, Open)]) {
+        for index in 0..self.fields.len() {
+            let held = std::mem::take(&mut self.fields[index].held[side]);
+            let Some(held) = held.into_iter().rfind(|held| !held.late) else { continue };
+            let open = opened.iter().find(|(opened, _)| *opened == index).map_or_else(
+                || {
+                    let value = self.fields[index].image[side.other()].clone().unwrap_or_default();
+                    let taken = Taken { side: side.other(), value, at: None, place: 0 };
+                    Open { tag, value: Stored::Null, taken }
+                },
+                |(_, open)| open.clone(),
+            );
+            if !scope.mapping.fields[index].canon.same(&held.value, &open.value) {
+                let moved = Move { side, value: held.value, at: held.at, place: held.place };
+                self.overwritten(scope, index, moved, &open);
+            }
         }
     }
 
@@ -336,6 +359,7 @@ impl Link {
             delete,
             values: flight.values,
             restore,
+            covered: Vec::new(),
             state: SentState::Awaited,
         });
     }

@@ -49,6 +49,7 @@ impl Shard {
             self.look_for_match(id);
         }
         let mut waits = None;
+        let mut looking = false;
         let mut idle = true;
         for side in Side::BOTH {
             let want = self.want(id, mapping, side);
@@ -62,6 +63,7 @@ impl Shard {
                     }
                 }
                 Want::Look(keys) => {
+                    looking = true;
                     self.needs.by_key.extend(keys);
                     self.needs.looking.insert(id);
                 }
@@ -79,7 +81,9 @@ impl Shard {
         if idle && self.cache.get(id).is_none_or(|link| link.flight.iter().all(Option::is_none)) {
             self.needs.tries.remove(&id);
         }
-        self.park(id, waits);
+        if waits.is_some() || !looking {
+            self.park(id, waits);
+        }
     }
 
     /// What a link wants to write to a side. A write that is only to be done if the row did not change since it was

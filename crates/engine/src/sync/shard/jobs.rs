@@ -98,8 +98,8 @@ impl Shard {
     fn step_job(&mut self, name: &str) {
         let Some(running) = self.jobs.get(name) else { return };
         if running.finished {
-            // What is lacking has to be known as lost before the side counts as recovered.
-            if running.job.kind != JobKind::Recover || !self.has_absences() {
+            // What is lacking has to be known before the stage counts as done: a restart goes on behind it.
+            if !self.has_absences() {
                 self.next_stage(name);
             }
             return;
