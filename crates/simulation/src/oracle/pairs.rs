@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tombolo_engine::sync::{ConflictKind, DeadLetter, Deletes, FieldPair, Key, Link, Side};
+use tombolo_engine::sync::{ConflictKind, DeadLetter, Deletes, Fate, FieldPair, Key, Link, Side};
 
 use super::{Court, Violation};
 use crate::{
@@ -75,7 +75,8 @@ impl<E: Engine> Court<'_, E> {
         let half = link.and_then(|link| link.keys[other].as_ref());
         if half.is_some_and(|half| self.there(mapping, other, half)) {
             let soft = matches!(self.world.plan.mappings[mapping].deletes[Side::Left], Deletes::Soft(_));
-            let gone = soft && side == Side::Right && !self.shows(mapping, side, key, DELETED_AT).is_null();
+            let decided = link.is_none_or(|link| link.fate != Fate::Manual);
+            let gone = soft && decided && side == Side::Right && !self.shows(mapping, side, key, DELETED_AT).is_null();
             return gone.then(|| Violation {
                 kind: "a soft delete that is none",
                 text: format!("{} {key}, whose other half {half:?} is there", plan::TABLES[mapping]),

@@ -9,6 +9,7 @@ use crate::{
     Engine,
     ledger::{Author, Commit},
     moment::{Micros, shown, span},
+    org,
     plan::{self, DELETED_AT},
     world::Request,
 };
@@ -54,13 +55,20 @@ impl<E: Engine> Court<'_, E> {
                     let mut changes = commit.changes.iter();
                     commit.author == Author::Cascade && changes.any(|c| c.field == *field && c.before == *value)
                 });
-                if !moved && !drawn && !conflict && !self.was_dead(&links, pair) {
+                if !moved && !drawn && !conflict && !self.was_merged(&links) && !self.was_dead(&links, pair) {
                     let text = format!("{:?} {key}.{field} at {}", write.side, shown(request.sent).trim());
                     wrong.push(Violation { kind: "a field is written that nobody moved", text });
                 }
             }
         }
         wrong
+    }
+
+    /// Whether a link went on with another record, which gets what it lacks from the other side.
+    fn was_merged(&self, links: &BTreeSet<LinkId>) -> bool {
+        let keys = links.iter().filter_map(|link| self.keys.get(link)).flatten().map(|(_, key)| key);
+        let records = keys.filter_map(|key| self.world.org.records.get(key));
+        records.into_iter().any(|record| matches!(record.state, org::State::Bin(Some(_))))
     }
 
     /// Whether somebody other than the engine changed a field on a side, or the value it refers to.
@@ -83,15 +91,21 @@ impl<E: Engine> Court<'_, E> {
 
     /// Without faults: one write in a batching window, and one for each reason.
     fn too_many(&self) -> Vec<Violation> {
-        let mut sent: BTreeMap<(LinkId, Side, usize), Vec<Micros>> = BTreeMap::new();
+        let mut sent: BTreeMap<(LinkId, Side, usize), Vec<(Micros, Option<Micros>)>> = BTreeMap::new();
         for (request, write) in self.done() {
-            sent.entry((write.link, write.side, write.mapping)).or_default().push(request.sent);
+            sent.entry((write.link, write.side, write.mapping)).or_default().push((request.sent, request.landed));
         }
         let mut wrong = Vec::new();
-        for ((link, side, mapping), times) in sent {
+        for ((link, side, mapping), flights) in sent {
+            let times: Vec<Micros> = flights.iter().map(|(sent, _)| *sent).collect();
             let links = BTreeSet::from([link]);
             let outside = |commit: &&Commit| !matches!(commit.author, Author::Engine(..));
             let moved = self.commits_of(mapping, side.other(), &links).filter(outside).count();
+            // An edit between the sending of a write and its landing is overwritten unseen, and written again.
+            let unseen = |commit: &&Commit| {
+                flights.iter().any(|(sent, landed)| *sent <= commit.at && landed.is_some_and(|at| commit.at <= at))
+            };
+            let unseen = self.commits_of(mapping, side, &links).filter(outside).filter(unseen).count();
             let conflicts = self.world.store.conflicts.values().filter(|conflict| conflict.link == link).count();
             let parents = self.world.ledger.commits.iter().filter(outside).filter(|c| of_accounts(c)).count();
             let parents = if mapping == plan::CONTACT && side == Side::Right { parents } else { 0 };
@@ -99,11 +113,11 @@ impl<E: Engine> Court<'_, E> {
             let habits = &self.world.history.habits;
             let rewriting = habits.org_rewrites || habits.database_rewrites;
             let rewritten = if rewriting { self.world.plan.mappings[mapping].fields.len() } else { 0 };
-            let allowed = moved + conflicts + parents + references + rewritten;
+            let allowed = moved + unseen + conflicts + parents + references + rewritten;
             let connection = &self.world.plan.mappings[mapping].ends[side].connection;
             let window = span(self.world.settings.window_of(&self.world.plan.connections[connection]));
             let close = times.windows(2).filter(|pair| pair[1] - pair[0] < window).count();
-            if times.len() > allowed || close > conflicts + references {
+            if times.len() > allowed || close > conflicts + unseen + references {
                 let times: Vec<String> = times.iter().map(|at| shown(*at).trim().to_owned()).collect();
                 let text = format!("link {link} {side:?}: {times:?}; {moved} changes, {conflicts} conflicts");
                 wrong.push(Violation { kind: "more writes than reasons", text });

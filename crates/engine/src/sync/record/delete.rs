@@ -218,6 +218,10 @@ impl Link {
         self.close_writes(side);
         self.flight[side] = None;
         self.ledger[side].clear();
+        for field in &mut self.fields {
+            // As of a record that is joined: what it lacks does not take anything from the other side.
+            (field.image[side], field.confirmed[side]) = (None, None);
+        }
         self.order[side] = 0;
         self.read[side] = None;
         self.stamp[side] = None;

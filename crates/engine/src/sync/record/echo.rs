@@ -4,15 +4,17 @@ use jiff::Timestamp;
 
 use super::{Scope, hear::Age, merge::Move, places};
 use crate::sync::{
-    ConflictKind, Fate, Flow, Held, Link, Mutation, Open, Presence, Reread, Rewriting, Sent, SentState, Side, Step,
-    Stored, Style, Tag, Taken, Values,
+    ConflictKind, Deletes, Fate, Flow, Held, Link, Mutation, Open, Presence, Reread, Rewriting, Sent, SentState, Side,
+    Step, Stored, Style, Tag, Taken, Values,
 };
 
 impl Link {
     /// Takes in a change that one of our writes made.
     pub(super) fn echo(&mut self, scope: &mut Scope<'_>, side: Side, tag: Tag, values: &Values, at: Option<Timestamp>) {
         scope.note(self.id, Step::Confirmed, side, Vec::new(), tag.to_string());
-        self.presence[side] = Presence::Present;
+        if !sets_mark(scope, side, values) {
+            self.presence[side] = Presence::Present;
+        }
         let age = self.age(scope, side, at);
         if age != Age::New {
             self.tell_covered(scope, side, tag);
@@ -299,4 +301,10 @@ impl Link {
             self.shows(scope, index, Move { side, value, at, place });
         }
     }
+}
+
+/// Whether values set the mark of a soft delete.
+fn sets_mark(scope: &Scope<'_>, side: Side, values: &Values) -> bool {
+    let Deletes::Soft(column) = &scope.mapping.deletes[side.other()] else { return false };
+    values.iter().any(|(name, value)| name.eq_ignore_ascii_case(column) && !value.is_null())
 }

@@ -426,8 +426,10 @@ impl Shard {
             self.with(id, |link, scope| link.doubt(scope, side, &row));
         }
         self.read_again(id, side, used, reconciled);
-        // What it showed of a write may leave an echo to be waited for.
-        self.schedule(id);
+        if used == Some(RowUse::Taken) {
+            // What it showed of a write may leave an echo to be waited for.
+            self.schedule(id);
+        }
         self.release_doubted();
     }
 
