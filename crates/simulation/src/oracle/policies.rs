@@ -91,7 +91,12 @@ impl<E: Engine> Court<'_, E> {
                 !matches!(later.author, Author::Engine(..)) && stamped && times.last().is_some_and(|at| later.at > *at)
             })
         });
-        if by_row {
+        // A write that changes nothing moves that time, too, and leaves no commit.
+        let unchanged = conflict.times[side].is_some_and(|time| {
+            let mut stamps = commits.clone().map(|commit| timestamp(commit.stamp).as_second());
+            side == Side::Left && !stamps.any(|stamp| stamp == time.as_second())
+        });
+        if by_row || unchanged {
             return None;
         }
         let only = commits.clone().count() == 1 && commits.into_iter().all(|commit| commit.made == commit.at);

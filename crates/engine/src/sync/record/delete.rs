@@ -66,14 +66,19 @@ impl Link {
         flown || before != self.ledger[side].len()
     }
 
-    /// An edit of this side that our delete had not seen: held while the delete was under way.
+    /// An edit of this side that our delete had not seen: held while the delete was under way, or to be given back what a
+    /// write of ours overwrote.
     fn unseen_edit(&self, scope: &Scope<'_>, side: Side) -> Option<usize> {
-        let differs = |index: usize, held: &Held| {
+        let differs = |index: usize, value: &Stored| {
             let image = self.fields[index].image[side].as_ref();
-            image.is_none_or(|image| !scope.mapping.fields[index].canon.same(image, &held.value))
+            image.is_none_or(|image| !scope.mapping.fields[index].canon.same(image, value))
         };
-        (0..self.fields.len())
-            .find(|index| self.fields[*index].held[side].iter().rfind(|h| !h.late).is_some_and(|h| differs(*index, h)))
+        (0..self.fields.len()).find(|index| {
+            let field = &self.fields[*index];
+            let held = field.held[side].iter().rfind(|held| !held.late).map(|held| &held.value);
+            let lost = field.taken.as_ref().filter(|taken| taken.side == side).map(|taken| &taken.value);
+            held.into_iter().chain(lost).any(|value| differs(*index, value))
+        })
     }
 
     /// What the other side moved to and this one never got, though it was on its way.

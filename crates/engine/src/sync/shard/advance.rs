@@ -53,7 +53,7 @@ impl Shard {
         let mut idle = true;
         for side in Side::BOTH {
             let want = self.want(id, mapping, side);
-            idle &= want == Want::Nothing;
+            idle &= matches!(want, Want::Nothing | Want::Wait(_));
             match want {
                 Want::Nothing => self.rhythm.forget(id, side),
                 Want::Write(intent) => {
