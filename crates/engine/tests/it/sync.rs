@@ -11,7 +11,7 @@ use tombolo_engine::sync::{
 
 const ID: &str = "001000000000001AAA";
 
-fn plan() -> Arc<Plan> {
+pub(crate) fn plan() -> Arc<Plan> {
     let end = |connection: &str, entity: &str, style| End {
         connection: connection.to_owned(),
         entity: entity.to_owned(),
