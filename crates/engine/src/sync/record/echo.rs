@@ -73,11 +73,11 @@ impl Link {
         }
     }
 
-    /// A write that was given up had been done, and what it left was replaced in turn. What it overwrote unseen nobody
-    /// wants back, and it is written down.
+    /// A write that was given up, or whose row was read before its echo, had been done, and what it left was replaced in
+    /// turn. What it overwrote unseen nobody wants back, and it is written down.
     fn tell_covered(&mut self, scope: &mut Scope<'_>, side: Side, tag: Tag) {
-        let mut given_up = self.ledger[side].iter_mut().filter(|sent| sent.state == SentState::Abandoned);
-        let Some(sent) = given_up.find(|sent| sent.tag == tag) else { return };
+        let mut decided = self.ledger[side].iter_mut().filter(|sent| sent.state != SentState::Awaited);
+        let Some(sent) = decided.find(|sent| sent.tag == tag) else { return };
         let (covered, written) = (std::mem::take(&mut sent.covered), sent.values.clone());
         for (index, held) in covered {
             let Some((_, open)) = written.iter().find(|(field, _)| *field == index) else { continue };
@@ -89,7 +89,7 @@ impl Link {
             (values[side], times[side]) = (Some(held.value), held.at);
             (values[side.other()], times[side.other()]) = (Some(open.taken.value.clone()), open.taken.at);
             let (images, winner) = (self.fields[index].image.clone(), Some(open.taken.side));
-            let rule = "overwritten by a write that was given up; what came after that stands".to_owned();
+            let rule = "overwritten by a write of ours; what came after that stands".to_owned();
             self.write_down(scope, Some(index), images, values, times, ConflictKind::Late, winner, rule);
         }
     }
