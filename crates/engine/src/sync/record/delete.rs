@@ -120,9 +120,9 @@ impl Link {
         let held: Vec<Option<Held>> = self.fields.iter_mut().map(told).collect();
         let Some(index) = unseen else {
             if self.fate_follows(side) && self.presence[side.other()] != Presence::Present {
+                // What was on its way is kept for the record's coming back.
                 self.fate = Fate::Gone;
                 for field in &mut self.fields {
-                    field.taken = None;
                     field.held = [Vec::new(), Vec::new()];
                 }
             }
@@ -231,7 +231,7 @@ impl Link {
             Deletes::Ignore => Fate::Severed,
             Deletes::Hard | Deletes::Soft(_) => Fate::Follow { deleted: side, at },
         };
-        if self.fate != (Fate::Follow { deleted: side, at }) {
+        if self.fate == Fate::Severed {
             for field in &mut self.fields {
                 field.taken = None;
             }

@@ -213,11 +213,10 @@ impl Link {
             self.fields[index].image[side] = Some(value.clone());
             let unseen = held.into_iter().rfind(|held| !held.late).filter(|held| !canon.same(&held.value, value));
             if let Some(held) = unseen {
-                let moved = Move { side, value: held.value, at: held.at, place: held.place };
-                self.overwritten(scope, index, moved, &open);
-            } else {
-                self.rewritten(scope, index, side, value.clone(), &open, at);
+                // What was made of it comes after this, and who made it had seen what was written.
+                self.note_covered(scope, index, side, held, &open);
             }
+            self.rewritten(scope, index, side, value.clone(), &open, at);
         } else if held.last().is_some_and(|held| held.late && canon.same(&held.value, value)) {
             for held in held {
                 self.tell_held(scope, index, side, held);
