@@ -42,7 +42,7 @@ impl Link {
     }
 
     /// Whether a restore of ours is under way: a delete told now lies before it.
-    fn is_coming_back(&self, side: Side) -> bool {
+    pub(super) fn is_coming_back(&self, side: Side) -> bool {
         let restores = |operation: &Operation| {
             matches!(operation, Operation::Undelete(_) | Operation::Create { key: Some(_), .. })
         };
@@ -108,7 +108,8 @@ impl Link {
         }
         // What they overwrote unseen is still told, before their echoes or by them.
         let awaited = |sent: &Sent| sent.state == SentState::Awaited;
-        self.ledger[side].retain(|sent| sent.restore || awaited(sent) && !sent.delete || !sent.covered.is_empty());
+        let known = |sent: &Sent| !sent.delete && sent.state != SentState::Abandoned;
+        self.ledger[side].retain(|sent| sent.restore || known(sent) || !sent.covered.is_empty());
         for sent in self.ledger[side].iter_mut().filter(|sent| !sent.restore && awaited(sent)) {
             sent.state = SentState::Settled;
         }

@@ -97,7 +97,8 @@ impl Link {
             Style::Conditional => false,
         };
         let late = news.kind == NewsKind::Update || news.at.zip(self.stamp[side]).is_some_and(|(at, stamp)| at < stamp);
-        told && !busy && late && self.presence[side] == Presence::Deleted
+        // What lies before a delete is told while we bring the record back, too.
+        told && (!busy || self.is_coming_back(side)) && late && self.presence[side] == Presence::Deleted
     }
 
     /// A create tells every field that has a value: the others have none.
