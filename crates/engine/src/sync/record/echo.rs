@@ -84,17 +84,17 @@ impl Link {
             if scope.mapping.fields[index].canon.same(&held.value, &open.value) {
                 continue;
             }
-            self.note_covered(scope, index, side, held, open);
+            self.note_covered(scope, index, side, held, &open.taken);
         }
     }
 
     /// Writes down what a write of ours overwrote unseen and what came after that replaced.
-    pub(super) fn note_covered(&self, scope: &mut Scope<'_>, index: usize, side: Side, held: Held, open: &Open) {
+    pub(super) fn note_covered(&self, scope: &mut Scope<'_>, index: usize, side: Side, held: Held, by: &Taken) {
         scope.notes.late += 1;
         let (mut values, mut times) = ([None, None], [None, None]);
         (values[side], times[side]) = (Some(held.value), held.at);
-        (values[side.other()], times[side.other()]) = (Some(open.taken.value.clone()), open.taken.at);
-        let (images, winner) = (self.fields[index].image.clone(), Some(open.taken.side));
+        (values[side.other()], times[side.other()]) = (Some(by.value.clone()), by.at);
+        let (images, winner) = (self.fields[index].image.clone(), Some(by.side));
         let rule = "overwritten by a write of ours; what came after that stands".to_owned();
         self.write_down(scope, Some(index), images, values, times, ConflictKind::Late, winner, rule);
     }

@@ -214,7 +214,13 @@ impl Link {
             let unseen = held.into_iter().rfind(|held| !held.late).filter(|held| !canon.same(&held.value, value));
             if let Some(held) = unseen {
                 // What was made of it comes after this, and who made it had seen what was written.
-                self.note_covered(scope, index, side, held, &open);
+                self.note_covered(scope, index, side, held, &open.taken);
+            }
+            let newer = self.fields[index].taken.clone().filter(|taken| *taken != open.taken);
+            if let Some(newer) = newer.filter(|_| scope.mapping.ends[side].style == Style::Tagged) {
+                // Unless it was an edit by the very user that we write as: then nobody saw it.
+                let edit = Held { value: value.clone(), at: stamp, place: 0, late: false };
+                self.note_covered(scope, index, side, edit, &newer);
             }
             self.rewritten(scope, index, side, value.clone(), &open, at);
         } else if held.last().is_some_and(|held| held.late && canon.same(&held.value, value)) {
