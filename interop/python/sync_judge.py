@@ -185,8 +185,11 @@ class Judge:
                 else:
                     last.setdefault(edit.side, []).append(edit)
         words = {edit.values["AccountId"] for side in last.values() for edit in side}
+        if not any(edit.done for side in last.values() for edit in side):
+            # Nobody knows whether anybody has set it.
+            words.add(None)
         if here and words and final not in words and "AccountId" not in records[mark]:
-            self.say(f"Contact {mark} AccountId: {final!r} stands, the last words were {sorted(words)}")
+            self.say(f"Contact {mark} AccountId: {final!r} stands, the last words were {sorted(words, key=str)}")
 
     def winners(self):
         """Who won, by the policy of the field."""
@@ -197,6 +200,9 @@ class Judge:
                     written[plain(value)] = edit
         for conflict in self.conflicts:
             if not conflict["field"] or conflict["kind"] not in ("edit", "late") or conflict["field"][0] not in self.policies:
+                continue
+            if conflict["rule"].startswith("overwritten by"):
+                # It tells what happened; nobody had to choose.
                 continue
             wanted = self.winner(conflict, written)
             if wanted and conflict["winner"] != wanted:

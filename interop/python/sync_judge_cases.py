@@ -50,9 +50,9 @@ def edit(side, what, at, saw=None, mark="m", done=True, **values):
     return Edit(side, "Contact", mark, what, values, at, dict.fromkeys(CONTACT) | (saw or {}), at + 0.01 if done else None)
 
 
-def conflict(field, left, right, winner, kind="edit"):
+def conflict(field, left, right, winner, kind="edit", rule=""):
     keys = [{"key": "003m"}, {"key": "9m"}]
-    return {"id": "1", "record": keys, "field": field and [field, CONTACT[field]], "values": [left, right], "times": [None, None], "winner": winner, "kind": kind}
+    return {"id": "1", "record": keys, "field": field and [field, CONTACT[field]], "values": [left, right], "times": [None, None], "winner": winner, "kind": kind, "rule": rule}
 
 
 MADE = edit("s", "create", 1, LastName="s1")
@@ -60,6 +60,8 @@ FIRST = edit("s", "update", 2, {"LastName": "s1"}, LastName="s2")
 SECOND = edit("d", "update", 3, {"LastName": "s2"}, LastName="d3")
 BLIND = edit("d", "update", 3, {"LastName": "s1"}, LastName="d3")
 GONE = edit("d", "delete", 4, {"LastName": "s2"})
+CHILD = edit("d", "update", 2, done=False, AccountId="as1")
+OTHER = edit("s", "update", 3, AccountId="as2")
 LATE = edit("s", "update", 5, {"LastName": "s2"}, LastName="s5")
 
 
@@ -89,6 +91,22 @@ HISTORIES = [
     ("brought back and nowhere", [MADE, FIRST, GONE, edit("s", "undelete", 6)], both(), [], "brought back"),
     ("an edit that nobody answered stands", [MADE, edit("s", "update", 2, done=False, LastName="s2")], both("s2"), [], None),
     ("an edit that nobody answered does not", [MADE, edit("s", "update", 2, done=False, LastName="s2")], both("s1"), [], None),
+    ("a reference that nobody answered is not set", [MADE, CHILD], both("s1"), [], None),
+    ("one that was answered is not set either", [MADE, CHILD, OTHER], both("s1"), [], "AccountId"),
+    (
+        "overwritten before the policy could choose, and told",
+        [MADE, FIRST, BLIND, edit("s", "update", 5, {"LastName": "d3"}, LastName="s5")],
+        both("s5"),
+        [conflict("LastName", "s2", "d3", "app", "late", "overwritten by a write of ours; what came after that stands")],
+        None,
+    ),
+    (
+        "a late conflict that the policy decided otherwise",
+        [MADE, FIRST, BLIND],
+        both("d3"),
+        [conflict("LastName", "s2", "d3", "app", "late", "app wins")],
+        "won by",
+    ),
 ]
 
 

@@ -139,7 +139,6 @@ async fn until(what: impl std::fmt::Debug, done: impl AsyncFn() -> bool) {
 }
 
 #[tokio::test]
-#[ignore = "a second recovery may take rows just written for lost, once in twenty runs: docs/reliability.md"]
 async fn a_table_that_was_dropped_and_made_again_gets_its_records_back() {
     let mut stage = Stage::set(&["one", "two", "three"]).await;
     stage.until_names(&["one", "two", "three"]).await;

@@ -270,6 +270,9 @@ impl Link {
             field.open[side].retain(|open| open.tag != flight.tag);
         }
         self.release(scope, side);
+        if matches!(flight.operation, Operation::Delete(_)) {
+            self.delete_not_done(scope, side);
+        }
     }
 
     /// The fields that the error names are dead letters; the others are wanted again at once. One that names none

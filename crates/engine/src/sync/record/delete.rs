@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::Scope;
+use super::{Scope, merge::Move};
 use crate::sync::{
-    ConflictKind, DeleteConflict, Deletes, Fate, Field, Held, Link, Mutation, Operation, Presence, SentState, Side,
-    Step, Stored, Tag,
+    ConflictKind, DeleteConflict, Deletes, Fate, Field, Held, Link, Mutation, Operation, Presence, Sent, SentState,
+    Side, Step, Stored, Tag, Taken,
 };
 
 impl Link {
@@ -20,6 +20,11 @@ impl Link {
         self.deleted_there[side] |= tag.is_none() && at.is_some();
         self.reread[side] = None;
         self.young[side] = None;
+        if !ours && self.fate_follows(side) && self.is_deleting(side) {
+            // Somebody was first. If our delete is done all the same, the record was there again before it, with what
+            // is held.
+            return;
+        }
         let unseen = self.unseen_edit(scope, side);
         self.close_writes(side);
         if ours || self.fate_follows(side) {
@@ -37,7 +42,7 @@ impl Link {
     }
 
     /// Whether a restore of ours is under way: a delete told now lies before it.
-    fn is_coming_back(&self, side: Side) -> bool {
+    pub(super) fn is_coming_back(&self, side: Side) -> bool {
         let restores = |operation: &Operation| {
             matches!(operation, Operation::Undelete(_) | Operation::Create { key: Some(_), .. })
         };
@@ -53,6 +58,20 @@ impl Link {
     /// Whether a record that this side lost may be brought back: what it showed last counts then.
     pub(super) fn may_come_back(&self, side: Side) -> bool {
         self.fate == Fate::Live || self.fate_follows(side.other())
+    }
+
+    /// Whether a delete of ours is under way: unanswered, or its echo is awaited.
+    pub(super) fn is_deleting(&self, side: Side) -> bool {
+        let flying = self.flight[side].as_ref();
+        self.is_being_deleted(side)
+            || flying.is_some_and(|flight| matches!(flight.operation, Operation::Delete(_)) && !flight.echoed)
+    }
+
+    /// A delete of ours was not done, and the record had been deleted before.
+    pub(super) fn delete_not_done(&mut self, scope: &mut Scope<'_>, side: Side) {
+        if self.presence[side] == Presence::Deleted && self.fate_follows(side) {
+            self.delete_done(scope, side, None);
+        }
     }
 
     fn take_delete(&mut self, side: Side, tag: Tag) -> bool {
@@ -92,9 +111,11 @@ impl Link {
         for field in &mut self.fields {
             field.open[side].clear();
         }
-        // What they overwrote unseen is still told, before their echoes.
-        self.ledger[side].retain(|sent| sent.restore || sent.state == SentState::Awaited && !sent.delete);
-        for sent in self.ledger[side].iter_mut().filter(|sent| !sent.restore) {
+        // What they overwrote unseen is still told, before their echoes or by them.
+        let awaited = |sent: &Sent| sent.state == SentState::Awaited;
+        let known = |sent: &Sent| !sent.delete && sent.state != SentState::Abandoned;
+        self.ledger[side].retain(|sent| sent.restore || known(sent) || !sent.covered.is_empty());
+        for sent in self.ledger[side].iter_mut().filter(|sent| !sent.restore && awaited(sent)) {
             sent.state = SentState::Settled;
         }
     }
@@ -105,23 +126,51 @@ impl Link {
         let held: Vec<Option<Held>> = self.fields.iter_mut().map(told).collect();
         let Some(index) = unseen else {
             if self.fate_follows(side) && self.presence[side.other()] != Presence::Present {
+                // What was on its way is kept for the record's coming back.
                 self.fate = Fate::Gone;
                 for field in &mut self.fields {
-                    field.taken = None;
                     field.held = [Vec::new(), Vec::new()];
                 }
             }
             return;
         };
         scope.notes.late += 1;
+        let mut apart = Vec::new();
         for (index, held) in held.into_iter().enumerate() {
-            if let Some(held) = held {
-                self.fields[index].image[side] = Some(held.value.clone());
-                let taken = crate::sync::Taken { side, value: held.value, at: held.at, place: held.place };
-                self.fields[index].taken = Some(taken);
+            if let Some(Held { value, at, place, .. }) = held {
+                let pending = self.undelivered(scope, index, side);
+                let before = self.fields[index].image[side].replace(value.clone());
+                self.fields[index].taken = Some(Taken { side, value: value.clone(), at, place });
+                apart.extend(pending.map(|other| (index, Move { side, value, at, place }, before, other)));
             }
         }
         self.judge_delete(scope, side.other(), index);
+        // What the other side had moved to before it was deleted is in conflict with this, too.
+        if self.fate == Fate::Live {
+            for (index, moved, before, other) in apart {
+                self.conflict(scope, index, moved, before, other, ConflictKind::Edit);
+            }
+        }
+    }
+
+    /// Somebody brought a record back that our delete, which is under way, had not seen come.
+    pub(super) fn restored_before_delete(&mut self, scope: &mut Scope<'_>, side: Side) {
+        if self.presence[side] != Presence::Deleted || !self.fate_follows(side) || !self.is_deleting(side) {
+            return;
+        }
+        self.presence[side] = Presence::Present;
+        let (fate, winner, rule) = match scope.mapping.delete_conflict {
+            DeleteConflict::Keep => (Fate::Live, Some(side), "it was brought back before the delete"),
+            DeleteConflict::Delete => (self.fate.clone(), Some(side.other()), "the delete goes through"),
+            DeleteConflict::Manual => (Fate::Manual, None, "manual"),
+        };
+        let images = self.fields.first().map(|field| field.image.clone()).unwrap_or_default();
+        let (values, times) = ([None, None], [None, None]);
+        self.write_down(scope, None, images, values, times, ConflictKind::Delete, winner, rule.to_owned());
+        self.fate = fate;
+        if self.fate == Fate::Live {
+            self.take_all(scope, side);
+        }
     }
 
     /// The delete of the other side was to follow here, and somebody edits the record here first.
@@ -188,7 +237,7 @@ impl Link {
             Deletes::Ignore => Fate::Severed,
             Deletes::Hard | Deletes::Soft(_) => Fate::Follow { deleted: side, at },
         };
-        if self.fate != (Fate::Follow { deleted: side, at }) {
+        if self.fate == Fate::Severed {
             for field in &mut self.fields {
                 field.taken = None;
             }
@@ -203,6 +252,15 @@ impl Link {
         self.ledger[side].clear();
         (self.keys[side], self.order[side]) = (Some(key), 0);
         (self.read[side], self.stamp[side], self.young[side]) = (None, None, None);
+    }
+
+    /// The record that an earlier sending of a create had made was deleted, and a later one made it again.
+    pub(crate) fn note_made_again(&self, scope: &mut Scope<'_>, side: Side, key: &str) {
+        scope.notes.late += 1;
+        let images = self.fields.first().map(|field| field.image.clone()).unwrap_or_default();
+        let rule = format!("{key} was deleted, and made again before that was heard");
+        let winner = Some(side.other());
+        self.write_down(scope, None, images, [None, None], [None, None], ConflictKind::Delete, winner, rule);
     }
 
     /// A create of ours made the record: what it shows is nobody's edit.

@@ -73,25 +73,30 @@ impl Link {
         }
     }
 
-    /// A write that was given up had been done, and what it left was replaced in turn. What it overwrote unseen nobody
-    /// wants back, and it is written down.
+    /// A write that was given up, or whose row was read before its echo, had been done, and what it left was replaced in
+    /// turn. What it overwrote unseen nobody wants back, and it is written down.
     fn tell_covered(&mut self, scope: &mut Scope<'_>, side: Side, tag: Tag) {
-        let mut given_up = self.ledger[side].iter_mut().filter(|sent| sent.state == SentState::Abandoned);
-        let Some(sent) = given_up.find(|sent| sent.tag == tag) else { return };
+        let mut decided = self.ledger[side].iter_mut().filter(|sent| sent.state != SentState::Awaited);
+        let Some(sent) = decided.find(|sent| sent.tag == tag) else { return };
         let (covered, written) = (std::mem::take(&mut sent.covered), sent.values.clone());
         for (index, held) in covered {
             let Some((_, open)) = written.iter().find(|(field, _)| *field == index) else { continue };
             if scope.mapping.fields[index].canon.same(&held.value, &open.value) {
                 continue;
             }
-            scope.notes.late += 1;
-            let (mut values, mut times) = ([None, None], [None, None]);
-            (values[side], times[side]) = (Some(held.value), held.at);
-            (values[side.other()], times[side.other()]) = (Some(open.taken.value.clone()), open.taken.at);
-            let (images, winner) = (self.fields[index].image.clone(), Some(open.taken.side));
-            let rule = "overwritten by a write that was given up; what came after that stands".to_owned();
-            self.write_down(scope, Some(index), images, values, times, ConflictKind::Late, winner, rule);
+            self.note_covered(scope, index, side, held, &open.taken);
         }
+    }
+
+    /// Writes down what a write of ours overwrote unseen and what came after that replaced.
+    pub(super) fn note_covered(&self, scope: &mut Scope<'_>, index: usize, side: Side, held: Held, by: &Taken) {
+        scope.notes.late += 1;
+        let (mut values, mut times) = ([None, None], [None, None]);
+        (values[side], times[side]) = (Some(held.value), held.at);
+        (values[side.other()], times[side.other()]) = (Some(by.value.clone()), by.at);
+        let (images, winner) = (self.fields[index].image.clone(), Some(by.side));
+        let rule = "overwritten by a write of ours; what came after that stands".to_owned();
+        self.write_down(scope, Some(index), images, values, times, ConflictKind::Late, winner, rule);
     }
 
     /// What was told before the echo of a write that is settled was overwritten by it.

@@ -62,6 +62,9 @@ impl Link {
             NewsKind::Undelete => {
                 // What it shows nobody tells: somebody may have changed it before it was deleted.
                 self.confirm_restore(scope, side, tag);
+                if tag.is_none() {
+                    self.restored_before_delete(scope, side);
+                }
                 self.reread[side] = Some(Reread::News);
             }
             NewsKind::Gap => self.reread[side] = Some(Reread::News),
@@ -94,7 +97,8 @@ impl Link {
             Style::Conditional => false,
         };
         let late = news.kind == NewsKind::Update || news.at.zip(self.stamp[side]).is_some_and(|(at, stamp)| at < stamp);
-        told && !busy && late && self.presence[side] == Presence::Deleted
+        // What lies before a delete is told while we bring the record back, too.
+        told && (!busy || self.is_coming_back(side)) && late && self.presence[side] == Presence::Deleted
     }
 
     /// A create tells every field that has a value: the others have none.
@@ -216,7 +220,13 @@ impl Link {
         let newer = self.fields[index].taken.clone().filter(|taken| taken.side != side);
         let other = newer.unwrap_or_else(|| open.taken.clone());
         if other.side == side {
-            // A repair overwrote it: what was repaired is older than what it overwrote.
+            // A repair overwrote it: what was repaired is older than what it overwrote. Whoever edits the record before
+            // it is back does not see it.
+            let (mut values, mut times) = ([None, None], [None, None]);
+            (values[side], times[side]) = (Some(moved.value.clone()), moved.at);
+            let images = self.fields[index].image.clone();
+            let rule = "overwritten by a repair, and written again".to_owned();
+            self.write_down(scope, Some(index), images, values, times, ConflictKind::Late, Some(side), rule);
             self.fields[index].taken =
                 Some(crate::sync::Taken { side, value: moved.value, at: moved.at, place: moved.place });
             return;

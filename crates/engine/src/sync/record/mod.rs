@@ -125,7 +125,8 @@ impl Link {
             || (self.fate == super::Fate::Live && self.presence.contains(&Presence::Deleted))
             || self.fields.iter().any(|field| {
                 // A record that only one side has waits for the joining, not for a restart.
-                (field.taken.is_some() && !self.is_half() && self.fate != super::Fate::Severed)
+                let lives = !matches!(self.fate, super::Fate::Severed | super::Fate::Gone);
+                (field.taken.is_some() && !self.is_half() && lives)
                     || field.open.iter().any(|open| !open.is_empty())
                     || field.held.iter().any(|held| !held.is_empty())
             })

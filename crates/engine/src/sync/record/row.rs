@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Scope, merge::Move, places, second};
-use crate::sync::{Fate, Flight, Link, Operation, Presence, Reread, Row, SentState, Side, Step, Stored, Style};
+use crate::sync::{
+    Fate, Flight, Held, Link, Open, Operation, Presence, Reread, Row, SentState, Side, Step, Stored, Style, Tag,
+};
 
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,7 +187,13 @@ impl Link {
         let open = self.fields[index].open[side].last().cloned();
         let held = std::mem::take(&mut self.fields[index].held[side]);
         let Some(open) = open else {
-            if at.is_none() && self.is_late_write(scope, side, index, value) {
+            let unseen = held.into_iter().rfind(|held| !held.late).filter(|held| !canon.same(&held.value, value));
+            let settled = self.settled_write(scope, side, index, value);
+            if let Some((Held { value: unseen, at, place, .. }, open)) = unseen.zip(settled) {
+                // The record was deleted and is back, and a write to it is what overwrote this.
+                self.fields[index].image[side] = Some(value.clone());
+                self.overwritten(scope, index, Move { side, value: unseen, at, place }, &open);
+            } else if at.is_none() && self.is_late_write(scope, side, index, value) {
                 self.repair(scope, index, side, value.clone());
             } else {
                 self.shows(scope, index, moved);
@@ -205,17 +213,26 @@ impl Link {
             self.fields[index].image[side] = Some(value.clone());
             let unseen = held.into_iter().rfind(|held| !held.late).filter(|held| !canon.same(&held.value, value));
             if let Some(held) = unseen {
-                let moved = Move { side, value: held.value, at: held.at, place: held.place };
-                self.overwritten(scope, index, moved, &open);
-            } else {
-                self.rewritten(scope, index, side, value.clone(), &open, at);
+                // What was made of it comes after this, and who made it had seen what was written.
+                self.note_covered(scope, index, side, held, &open.taken);
             }
+            let newer = self.fields[index].taken.clone().filter(|taken| *taken != open.taken);
+            if let Some(newer) = newer.filter(|_| scope.mapping.ends[side].style == Style::Tagged) {
+                // Unless it was an edit by the very user that we write as: then nobody saw it.
+                let edit = Held { value: value.clone(), at: stamp, place: 0, late: false };
+                self.note_covered(scope, index, side, edit, &newer);
+            }
+            self.rewritten(scope, index, side, value.clone(), &open, at);
         } else if held.last().is_some_and(|held| held.late && canon.same(&held.value, value)) {
             for held in held {
                 self.tell_held(scope, index, side, held);
             }
         } else {
-            let told = held.into_iter().next_back().filter(|held| canon.same(&held.value, value));
+            let last = held.into_iter().next_back();
+            if let Some(held) = last.as_ref().filter(|held| !held.late && !canon.same(&held.value, value)) {
+                self.may_cover(side, index, open.tag, held);
+            }
+            let told = last.filter(|held| canon.same(&held.value, value));
             let moved = told.map_or(moved, |held| Move { side, value: held.value, at: held.at, place: held.place });
             self.shows(scope, index, moved);
         }
@@ -234,6 +251,21 @@ impl Link {
         if moved && !row.deleted {
             self.reread[side] = self.reread[side].or(Some(Reread::Echo));
         }
+    }
+
+    /// A change that came before the echo of a write of ours was replaced by now: by us, if that echo is still to come.
+    fn may_cover(&mut self, side: Side, index: usize, tag: Tag, held: &Held) {
+        if let Some(sent) = self.ledger[side].iter_mut().find(|sent| sent.tag == tag) {
+            sent.covered.push((index, held.clone()));
+        }
+    }
+
+    /// The write that was answered, and whose record was deleted before its echo, that a field shows.
+    fn settled_write(&self, scope: &Scope<'_>, side: Side, index: usize, value: &Stored) -> Option<Open> {
+        let canon = scope.mapping.fields[index].canon;
+        let settled = self.ledger[side].iter().filter(|sent| sent.state == SentState::Settled);
+        let mut written = settled.flat_map(|sent| &sent.values).filter(|(field, _)| *field == index);
+        written.find(|(_, open)| canon.same(&open.value, value)).map(|(_, open)| open.clone())
     }
 
     /// Whether a field shows, and not as before, what a write was to set that was given up: where no echo tells, that
@@ -285,9 +317,13 @@ impl Link {
     fn abandon(&mut self, scope: &Scope<'_>, side: Side) {
         let Some(flight) = self.flight[side].take_if(|flight| flight.unknown) else { return };
         let echoed = flight.echoed;
+        // What was told meanwhile it overwrote unseen, if it was done before the record was deleted.
+        let last = |index: usize| Some((index, self.fields[index].held[side].iter().rfind(|held| !held.late)?.clone()));
+        let covered: Vec<(usize, Held)> = flight.values.iter().filter_map(|(index, _)| last(*index)).collect();
         self.await_echo(scope, side, flight);
         if let Some(sent) = self.ledger[side].last_mut().filter(|_| !echoed) {
             sent.state = SentState::Abandoned;
+            sent.covered = covered;
         }
     }
 

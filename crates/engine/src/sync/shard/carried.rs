@@ -70,6 +70,7 @@ impl Shard {
             (None, _) => self.give(id, half, told, late),
             (Some(_), Presence::Deleted) if late => self.undo_late_create(half, told),
             (Some(_), Presence::Deleted) => self.replace(id, half, told),
+            (Some(_), _) if late && told.tag.is_some() => self.made_again(id, half, told),
             (Some(_), _) if told.doubted => {
                 let half = half.unwrap_or_else(|| self.new_link(mapping, side, key.clone()));
                 self.ambiguous(mapping, half, 2);
@@ -122,6 +123,19 @@ impl Shard {
             link.fate = Fate::Follow { deleted: side.other(), at: None };
             link.draft_shows(scope, side, values);
         });
+    }
+
+    /// A create of ours that was given up had landed, and its record was deleted before the next sending made it again
+    /// without knowing: the delete is overruled and written down, and what happened to the record before it is told
+    /// under a link of its own.
+    fn made_again(&mut self, id: LinkId, half: Option<LinkId>, told: &Carrier<'_>) {
+        let Carrier { mapping, side, key, values, .. } = *told;
+        let half = half.unwrap_or_else(|| self.new_link(mapping, side, key.clone()));
+        self.with(half, |link, scope| {
+            link.fate = Fate::Severed;
+            link.draft_shows(scope, side, values);
+        });
+        self.with(id, |link, scope| link.note_made_again(scope, side, key));
     }
 
     /// A row was read: what waited to know whether its record is still there is looked at again.

@@ -98,8 +98,14 @@ impl Shard {
     fn step_job(&mut self, name: &str) {
         let Some(running) = self.jobs.get(name) else { return };
         if running.finished {
+            let outdated = running.outdated;
             // What is lacking has to be known before the stage counts as done: a restart goes on behind it.
-            if !self.has_absences() {
+            if self.has_absences() {
+                return;
+            }
+            if outdated {
+                self.list_anew(name);
+            } else {
                 self.next_stage(name);
             }
             return;
@@ -199,7 +205,10 @@ impl Shard {
                 }
                 self.put_job(name);
             }
-            Answer::Keys { keys, next } => self.system_keys(name, keys, next),
+            Answer::Keys { keys, next } => {
+                running.clock = running.clock.min(clock);
+                self.system_keys(name, keys, next);
+            }
             Answer::Later(at) => self.job_later(name, at),
             Answer::Failed(refusal) => {
                 self.halt(mapping, side, format!("{}: {}", refusal.code, refusal.message));
@@ -208,7 +217,7 @@ impl Shard {
         }
     }
 
-    fn job_later(&mut self, name: &str, at: Option<Timestamp>) {
+    pub(super) fn job_later(&mut self, name: &str, at: Option<Timestamp>) {
         self.wait(name);
         let timer = Timer::Job(name.to_owned());
         match at.filter(|at| *at > self.now) {
@@ -256,13 +265,19 @@ impl Shard {
         let Some(job) = self.needs.keys_of.take() else { return };
         let Some(running) = self.job(&job) else { return };
         running.waiting = false;
-        let (mapping, side) = (running.job.mapping, running.job.side);
+        let (mapping, side, clock) = (running.job.mapping, running.job.side, running.clock);
         running.finished = keys.len() < PAGE;
         running.job.after = keys.last().map(|key| key.clone().into_bytes());
         let listed = running.keys.take().unwrap_or_default();
         let missing: Vec<Key> = keys.into_iter().filter(|key| !listed.contains(&hash(key))).collect();
-        running.job.found += missing.len() as u64;
         running.keys = Some(listed);
+        let recovering = self.is_recovering(mapping, side);
+        let (outdated, missing): (Vec<Key>, Vec<Key>) =
+            missing.into_iter().partition(|key| recovering && self.was_written(mapping, side, key, clock));
+        if let Some(running) = self.job(&job) {
+            running.job.found += missing.len() as u64;
+            running.outdated |= !outdated.is_empty();
+        }
         for key in missing {
             self.confirm_absence(mapping, side, key);
         }

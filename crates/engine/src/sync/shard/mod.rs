@@ -410,7 +410,9 @@ impl Shard {
     }
 
     fn shrink(&mut self) {
-        let floor = self.reads.values().map(Asked::clock).min().unwrap_or(u64::MAX);
+        // A list of keys is compared long after it was asked for.
+        let lists = self.jobs.values().map(|running| running.clock);
+        let floor = self.reads.values().map(Asked::clock).chain(lists).min().unwrap_or(u64::MAX);
         let (touched, dirty, plan) = (&self.touched, &self.dirty, &self.plan);
         let busy: BTreeSet<LinkId> = self.lanes.values().flat_map(Lane::links).collect();
         self.cache.shrink(self.settings.cache, |slot| {

@@ -85,6 +85,22 @@ impl Shard {
         !self.needs.absences.is_empty()
     }
 
+    /// Whether a record was written to, or is being, since a list was asked for: what the list lacks may be there by now.
+    pub(super) fn was_written(&self, mapping: MappingIndex, side: Side, key: &Key, clock: u64) -> bool {
+        let Lookup::Link(id) = self.cache.lookup(mapping, side, key) else { return false };
+        let flying = |link: &crate::sync::Link| link.flight[side].as_ref().is_some_and(|flight| !flight.unknown);
+        self.cache.slot(id).is_some_and(|slot| slot.left[side] >= clock || flying(&slot.link))
+    }
+
+    /// Asks for the keys of a table once more, after a while: what it lacked was being written meanwhile, and nobody
+    /// knows whether it is there.
+    pub(super) fn list_anew(&mut self, name: &str) {
+        if let Some(running) = self.jobs.get_mut(name) {
+            running.list_anew();
+            self.job_later(name, None);
+        }
+    }
+
     /// The table lacks a record that nobody deleted.
     pub(super) fn bring_back(&mut self, mapping: MappingIndex, side: Side, key: &Key) {
         if let Lookup::Link(id) = self.cache.lookup(mapping, side, key) {

@@ -30,6 +30,10 @@ pub(super) struct Running {
     pub(super) first: Option<Timestamp>,
     /// The keys that the system has, while keys are compared.
     pub(super) keys: Option<HashSet<u64>>,
+    /// When the first of them were asked for, by the shard's count of writes.
+    pub(super) clock: u64,
+    /// What they lack was written to since: they have to be listed anew.
+    pub(super) outdated: bool,
     /// The rows are read; the keys that the system has are all known, and the state's are asked for.
     pub(super) listed: bool,
     /// Nothing of the current stage is left to be read.
@@ -59,6 +63,8 @@ impl Running {
             newest: None,
             first: None,
             keys: None,
+            clock: u64::MAX,
+            outdated: false,
             listed: false,
             finished: false,
         }
@@ -73,6 +79,12 @@ impl Running {
     /// Where the next page begins.
     pub(super) fn behind(&self) -> Option<Vec<u8>> {
         self.read.clone().or_else(|| self.job.after.clone())
+    }
+
+    /// Begins to compare keys once more.
+    pub(super) fn list_anew(&mut self) {
+        (self.keys, self.clock, self.outdated) = (None, u64::MAX, false);
+        (self.listed, self.finished, self.job.after) = (false, false, None);
     }
 
     /// Takes in a page of so many rows; its number.
