@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Shard, Timer};
 use crate::sync::{Allowance, Budget, Class, Effect, Mutation, Reservation, Reserved};
 
-/// How long the ledger's answer is waited for before one looks again.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(1);
+/// How long the ledger's answer is waited for before one looks again: its coming wakes whoever waits.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 impl Shard {
     pub(super) fn budget(&mut self, connection: &str) -> &mut Budget {
