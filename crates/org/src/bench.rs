@@ -32,7 +32,14 @@ impl BenchOrg {
         let core = Core::open(CoreConfig { storage, ..CoreConfig::default() }).map_err(told)?;
         let user_id = core.admin_user().id;
         let version = ApiVersion::DEFAULT;
-        let caller = Caller { user_id, api: Api::Rest, version, client: None, session: "bench".to_owned() };
+        let caller = Caller {
+            user_id,
+            api: Api::Rest,
+            version,
+            client: None,
+            duplicates_allowed: false,
+            session: "bench".to_owned(),
+        };
         Ok(Self { core, caller })
     }
 

@@ -154,6 +154,10 @@ impl World {
                 let answer = self.read(read);
                 self.inputs.push_back(Input::Answered { ticket, answer });
             }
+            Effect::Reserve(ask) => {
+                let reserved = self.store.ledger.reserve(&ask);
+                self.inputs.push_back(Input::Reserved { connection: ask.connection, reserved });
+            }
             Effect::Acknowledge { .. } => {}
         }
     }

@@ -16,7 +16,12 @@ pub fn history(seed: u64) -> History {
     let mut rng = dice.fixed("profile", 0);
     let faultless = seed.is_multiple_of(8);
     let choices = Choices::drawn(&mut rng);
-    let habits = habits(&mut rng, faultless);
+    let mut habits = habits(&mut rng, faultless);
+    let mut calls = dice.fixed("calls", 0);
+    // Asking for changes again and again would use up any number of calls.
+    if choices.style == Style::Tagged && calls.u8(..10) == 0 {
+        habits.calls = calls.u64(60..240);
+    }
     let mut drawing = Drawing { rng: dice.fixed("history", 0), souls: Vec::new(), value: 0 };
     let before = drawing.before(choices.matched);
     let span = Micros::from(drawing.rng.u32(20..90)) * SECOND;

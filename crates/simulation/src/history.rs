@@ -53,6 +53,13 @@ pub struct Habits {
     pub outbox_cap: u64,
 }
 
+impl Habits {
+    /// Whether the calls may run out.
+    pub const fn is_tight(&self) -> bool {
+        self.calls < 1000
+    }
+}
+
 impl Default for Habits {
     fn default() -> Self {
         Self {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use tombolo_engine::sync::{
-    Conflict, DeadLetter, Entry, Gap, Job, Key, Link, LinkId, LinkRow, Load, Loaded, MappingIndex, MappingState,
-    Presence, Side, SourceId, SourceState, Start, Transaction,
+    Conflict, DeadLetter, Entry, Gap, Job, Key, Ledger, Link, LinkId, LinkRow, Load, Loaded, MappingIndex,
+    MappingState, Presence, Side, SourceId, SourceState, Start, Transaction,
 };
 
 /// The durable state of a shard.
@@ -26,6 +26,8 @@ pub struct Store {
     pub ever: BTreeMap<(MappingIndex, Side, Key), BTreeSet<LinkId>>,
     /// Gaps, by number.
     pub gaps: BTreeMap<u64, Gap>,
+    /// The calls of the org that were taken.
+    pub ledger: Ledger,
     /// The state of mappings.
     pub mappings: BTreeMap<MappingIndex, MappingState>,
     journal: BTreeMap<u64, Entry>,

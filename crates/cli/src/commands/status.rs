@@ -1,7 +1,7 @@
 //! `status`: how every mapping stands.
 
 use serde_json::Value as Json;
-use tombolo_hub::operate::{HubStatus, MappingStatus};
+use tombolo_hub::operate::{BudgetView, HubStatus, MappingStatus};
 
 use super::{desk, print_found, row};
 use crate::{
@@ -68,5 +68,23 @@ fn around(status: &HubStatus) -> Vec<String> {
     for gap in &status.gaps {
         lines.push(format!("{} {}: changes were missed: {}; {}", gap.connection, gap.entity, gap.reason, gap.done));
     }
+    lines.extend(status.budgets.iter().flat_map(budget));
     lines
+}
+
+/// What an org allows in a day, and what of it is used.
+fn budget(budget: &BudgetView) -> Vec<String> {
+    let BudgetView { connection, calls, calls_last_hour, .. } = budget;
+    let allowed = budget.calls_allowed.map(|allowed| format!(" of {allowed}")).unwrap_or_default();
+    let mut line = format!("{connection}: {calls}{allowed} API calls in 24 hours, {calls_last_hour} in the last one");
+    if let Some(org) = budget.org_calls {
+        line += &format!("; the org counts {} of {} for everybody", org.used, org.limit);
+    }
+    if let Some(at) = budget.exhausted {
+        line += &format!("; like this they run out at {at}");
+    }
+    let events = budget.events.map(|events| {
+        format!("{connection}: {} of {} events delivered in 24 hours, to everybody", events.used, events.limit)
+    });
+    [Some(line), events].into_iter().flatten().collect()
 }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Batch, Choice, Class, Delivery, Key, LinkId, Load, Loaded, MappingIndex, Outcome, Read, Side, SourceId,
-    Tag, Transaction,
+    Answer, Batch, Choice, Class, Delivery, Key, LinkId, Load, Loaded, MappingIndex, Outcome, Read, Reservation,
+    Reserved, Side, SourceId, Tag, Transaction,
 };
 
 /// What a shard is told. Whoever drives it tells it what became of every [`Effect`], once.
@@ -64,6 +64,29 @@ pub enum Input {
         /// Allowed.
         limit: u64,
     },
+    /// The ledger of a connection's org gave calls.
+    Reserved {
+        /// Which.
+        connection: String,
+        /// What it gave.
+        reserved: Reserved,
+    },
+    /// More calls were made than one for each question and batch.
+    Spent {
+        /// Over which connection.
+        connection: String,
+        /// How many more.
+        calls: u64,
+    },
+    /// How many events an org has delivered in the last 24 hours, and how many it may.
+    Delivered {
+        /// Which.
+        connection: String,
+        /// Delivered.
+        used: u64,
+        /// Allowed.
+        limit: u64,
+    },
     /// A system's clock runs ahead of ours by so many milliseconds, give or take.
     Clock {
         /// Which.
@@ -73,6 +96,8 @@ pub enum Input {
         /// Give or take.
         uncertain_ms: u64,
     },
+    /// The moment came at which a mapping is written to.
+    Beat(MappingIndex),
     /// Somebody asks for something.
     Command {
         /// Its number in the state store.
@@ -114,6 +139,8 @@ pub enum Effect {
         /// What.
         read: Read,
     },
+    /// Take calls from the ledger that all shards of an org share.
+    Reserve(Reservation),
     /// The journal has what was heard up to this position: the source may forget it.
     Acknowledge {
         /// Which.

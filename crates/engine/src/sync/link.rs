@@ -52,6 +52,12 @@ pub struct Link {
     /// Why the record cannot be made or deleted on a side.
     #[serde(default, skip_serializing_if = "is_default")]
     pub refused: [Option<Refusal>; 2],
+    /// A side asked whether a write is meant, and nobody has decided yet.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub asked: [bool; 2],
+    /// A person decided that it is, for the next write.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub insists: [bool; 2],
     /// It waits for the link of a parent, since then.
     #[serde(default, skip_serializing_if = "is_default")]
     pub parked: Option<Parked>,
@@ -305,6 +311,8 @@ impl Link {
             read: [None, None],
             young: [None, None],
             refused: [None, None],
+            asked: [false; 2],
+            insists: [false; 2],
             parked: None,
             writes: 0,
             made: [0, 0],

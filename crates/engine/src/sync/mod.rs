@@ -23,7 +23,7 @@ mod stored;
 mod tag;
 
 pub use brake::Brake;
-pub use budget::{Allowance, Budget, Forecast};
+pub use budget::{Allowance, Budget, Forecast, Ledger, Reservation, Reserved};
 pub use canon::{Canon, Precision};
 pub use counter::{Added, Counter, Shown};
 pub use effect::{Command, Effect, Input};
@@ -39,7 +39,7 @@ pub use mutation::Mutation;
 pub(crate) use mutation::Mutation;
 pub use news::{Delivery, Key, News, NewsKind, Row, SourceId, Values};
 pub use request::{Answer, Batch, Choice, Class, LinkId, Operation, Outcome, Read, Refusal, Write};
-pub use settings::Settings;
+pub use settings::{Rhythm, Settings};
 pub use shard::{Counts, MADE_ANEW, Shard};
 pub use side::Side;
 pub use state::{

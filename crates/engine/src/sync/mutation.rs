@@ -47,12 +47,14 @@ pub enum Mutation {
     BlindDelete,
     /// Nothing is read when an echo never comes.
     NoEchoWait,
+    /// Calls are made without looking what all holders have made.
+    NoLedger,
 }
 
 #[cfg(feature = "mutations")]
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NoTag,
         Self::ImageAtAcknowledgement,
         Self::BaseBeforeAnswer,
@@ -71,5 +73,6 @@ impl Mutation {
         Self::NoDeduplication,
         Self::BlindDelete,
         Self::NoEchoWait,
+        Self::NoLedger,
     ];
 }

@@ -42,6 +42,8 @@ pub struct Write {
     /// Known again by this, however often it is sent: the number of the link and of its write. A compared write that
     /// finds it done changes nothing and answers [`Outcome::AlreadyDone`].
     pub operation_id: String,
+    /// A person said that it is meant, though the system takes the record for another one.
+    pub insists: bool,
     /// Writes of one group lock the same parent and go together.
     pub group: Option<Key>,
 }
@@ -112,6 +114,8 @@ pub enum Outcome {
     },
     /// The system said no; nothing was written.
     Refused(Refusal),
+    /// The system asks whether it is meant, and nothing was written: a person decides.
+    Questioned(Refusal),
     /// It may have been done.
     Unknown,
     /// It was not done, and may be asked again after this.

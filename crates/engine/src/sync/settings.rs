@@ -4,14 +4,23 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::MappingIndex;
 
+/// When a mapping is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rhythm {
+    /// At the full multiples of this since 1970.
+    Every(Duration),
+    /// Whenever it is told: see [`super::Input::Beat`].
+    Told,
+}
+
 /// The times and bounds of a shard.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// How long changes are collected before they are written to a system whose calls are counted. To others they are
     /// written after a quarter of that.
     pub window: Duration,
-    /// Mappings that are written to on a rhythm, and how long it is: at the full multiples of it since 1970.
-    pub every: BTreeMap<MappingIndex, Duration>,
+    /// Mappings that are written to on a rhythm.
+    pub rhythms: BTreeMap<MappingIndex, Rhythm>,
     /// How long an echo is waited for before the row is read.
     pub echo_wait: Duration,
     /// How long a write may still land after nobody knows what became of it, where nothing would recognise it.
@@ -47,7 +56,7 @@ impl Default for Settings {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         Self {
             window: Duration::from_millis(200),
-            every: BTreeMap::new(),
+            rhythms: BTreeMap::new(),
             echo_wait: minutes(1),
             landing: minutes(10),
             parked: minutes(24 * 60),

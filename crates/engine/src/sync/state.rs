@@ -158,6 +158,8 @@ pub enum ConflictKind {
     Match,
     /// An edit of a record whose link is severed or converted.
     Severed,
+    /// A side takes the record for one that it has already.
+    Duplicate,
 }
 
 /// A write that a side refuses.

@@ -11,6 +11,7 @@ use super::{
     finding::nearest,
     line::{self, Arrow, Line},
     policy::{self, Names},
+    schedule::Schedule,
     section::{Section, text, wrong_word},
     tree::{Kind, Node},
 };
@@ -65,7 +66,7 @@ pub(crate) struct FieldLine {
 }
 
 /// What of a mapping the hub and its systems have to know beside the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MappingOptions {
     /// Whether assignment rules run.
     pub(crate) assignment_rules: bool,
@@ -89,12 +90,14 @@ pub(crate) enum Duplicates {
 }
 
 /// How often changes are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Frequency {
     /// As they happen.
     RealTime,
     /// Every so often.
     Every(Duration),
+    /// By the calendar.
+    Cron(Box<Schedule>),
 }
 
 /// How changes are heard.
@@ -356,19 +359,28 @@ fn options(section: &Section<'_>, findings: &mut Findings) -> MappingOptions {
     }
 }
 
+/// How a schedule is written.
+const CRON: &str =
+    "minute, hour, day, month, weekday: cron \"0 6 * * MON-FRI\", in UTC, or with a zone behind it: Europe/Berlin";
+
 fn frequency(text: &At<String>, findings: &mut Findings) -> Frequency {
     if text.value == "real_time" {
         return Frequency::RealTime;
     }
-    if text.value.starts_with("cron") {
-        findings.error(text.place, "`frequency: cron …` is not supported yet").hint("use `real_time` or `every 5m`");
-        return Frequency::RealTime;
+    if let Some(pattern) = text.value.strip_prefix("cron ") {
+        return match pattern.trim().parse() {
+            Ok(schedule) => Frequency::Cron(Box::new(schedule)),
+            Err(why) => {
+                findings.error(text.place, format!("`frequency: {}` cannot be read: {why}", text.value)).hint(CRON);
+                Frequency::RealTime
+            }
+        };
     }
     let every = text.value.strip_prefix("every ").and_then(amount::duration);
     match every.filter(|every| *every >= Duration::from_secs(1)) {
         Some(every) => Frequency::Every(every),
         None => {
-            wrong_word("frequency", text, &["real_time", "every 5m"], findings);
+            wrong_word("frequency", text, &["real_time", "every 5m", "cron \"0 6 * * MON-FRI\""], findings);
             Frequency::RealTime
         }
     }

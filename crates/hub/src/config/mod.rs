@@ -13,6 +13,7 @@ pub(crate) mod mapping;
 mod place;
 mod policy;
 pub(crate) mod resolve;
+mod schedule;
 mod secret;
 mod section;
 mod settings;
@@ -25,7 +26,6 @@ use std::{
     collections::BTreeMap,
     env, fmt, fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 pub(crate) use change::changes;
@@ -36,12 +36,16 @@ pub(crate) use line::Line;
 pub(crate) use mapping::{Capture, EndName, FieldLine, Mapping, MappingOptions};
 pub(crate) use place::At;
 pub use place::Place;
+pub(crate) use schedule::Schedule;
 pub(crate) use secret::{Secret, Surroundings};
 pub(crate) use settings::Settings;
 
-use crate::{Error, Result};
+use tombolo_engine::sync::Rhythm;
+
+use crate::{Error, Result, sync::Calendar};
 use mapping::Frequency;
 use section::Section;
+pub(crate) use state::Redis;
 use state::State;
 
 /// A file that was read and understood.
@@ -53,7 +57,7 @@ pub struct Config {
     /// Where the hub keeps what it knows.
     pub(crate) state: Database,
     /// The Redis through which its processes wake each other, if there is one.
-    pub(crate) redis: Option<Secret>,
+    pub(crate) redis: Option<Redis>,
     /// The systems, by name.
     pub(crate) connections: BTreeMap<String, Connection>,
     /// What is kept equal, in the order of the file.
@@ -105,12 +109,27 @@ impl Config {
         self.mappings.iter().map(|mapping| mapping.name.value.as_str())
     }
 
-    /// The mappings that are written to on a rhythm, by their places, and how long it is.
-    pub(crate) fn rhythms(&self) -> impl Iterator<Item = (usize, Duration)> {
+    /// The mappings that are written to on a rhythm, by their places.
+    pub(crate) fn rhythms(&self) -> impl Iterator<Item = (usize, Rhythm)> {
         self.mappings.iter().enumerate().filter_map(|(place, mapping)| match mapping.options.frequency {
             Frequency::RealTime => None,
-            Frequency::Every(every) => Some((place, every)),
+            Frequency::Every(every) => Some((place, Rhythm::Every(every))),
+            Frequency::Cron(_) => Some((place, Rhythm::Told)),
         })
+    }
+
+    /// What is done by the calendar.
+    pub(crate) fn calendar(&self) -> Calendar {
+        let all = || self.mappings.iter().map(|mapping| &mapping.options).enumerate();
+        let schedules = all().filter_map(|(place, options)| match &options.frequency {
+            Frequency::Cron(schedule) => Some((place, Schedule::clone(schedule))),
+            Frequency::RealTime | Frequency::Every(_) => None,
+        });
+        Calendar {
+            schedules: schedules.collect(),
+            compared: all().filter(|(_, options)| options.hourly_reconcile).map(|(place, _)| place).collect(),
+            compare_every: self.settings.reconcile_every,
+        }
     }
 
     /// What is worth knowing about the file though it can be used.

@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     /// How long journal, history and what is closed is kept.
     pub(crate) retention: Duration,
+    /// How often `fallback: hourly_batch` compares.
+    pub(crate) reconcile_every: Duration,
 }
 
 impl Default for Settings {
@@ -23,11 +25,12 @@ impl Default for Settings {
             engine: sync::Settings::default(),
             lease: Duration::from_secs(10),
             retention: Duration::from_secs(30 * 86_400),
+            reconcile_every: Duration::from_secs(3600),
         }
     }
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "window",
     "echo_wait",
     "landing",
@@ -39,6 +42,7 @@ const KEYS: [&str; 14] = [
     "retention",
     "poll_every",
     "scrub_every",
+    "reconcile_every",
     "retry",
     "step",
     "cache",
@@ -60,16 +64,19 @@ pub(super) fn read(node: &Node, findings: &mut Findings) -> Settings {
         ("retry", &mut engine.retry),
         ("lease", &mut settings.lease),
         ("retention", &mut settings.retention),
+        ("reconcile_every", &mut settings.reconcile_every),
     ] {
         if let Some(read) = section.duration(key, findings) {
             *into = read;
         }
     }
-    for (key, least) in [("lease", 3), ("retention", 86_400), ("poll_every", 1), ("echo_wait", 1)] {
+    let least = [("lease", 3), ("retention", 86_400), ("poll_every", 1), ("echo_wait", 1), ("reconcile_every", 60)];
+    for (key, least) in least {
         let read = match key {
             "lease" => settings.lease,
             "retention" => settings.retention,
             "poll_every" => settings.engine.poll_every,
+            "reconcile_every" => settings.reconcile_every,
             _ => settings.engine.echo_wait,
         };
         if read < Duration::from_secs(least)

@@ -1,5 +1,7 @@
 //! Where the hub keeps what it knows: `state:`, an address alone or with a Redis beside it.
 
+use std::path::PathBuf;
+
 use super::{
     Findings, Place, Secret,
     connection::{Database, database},
@@ -16,24 +18,34 @@ pub(super) struct State {
     /// Where everything is kept.
     pub(super) database: Database,
     /// The Redis through which processes wake each other.
-    pub(super) redis: Option<Secret>,
+    pub(super) redis: Option<Redis>,
+}
+
+/// A Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Redis {
+    /// Its address; with a password, perhaps.
+    pub(crate) url: Secret,
+    /// The certificates that are trusted there instead of those of this machine: a file in PEM.
+    pub(crate) ca_cert: Option<PathBuf>,
 }
 
 /// Reads `state:`.
 pub(super) fn read(node: &Node, around: &Surroundings<'_>, findings: &mut Findings) -> Option<State> {
-    let (url, redis) = match node.kind {
+    let (url, redis, ca_cert) = match node.kind {
         Kind::Map(_) => {
-            let section = Section::read(node, "`state`", &["url", "redis"], findings)?;
+            let section = Section::read(node, "`state`", &["url", "redis", "redis_ca_cert"], findings)?;
             let url = section.required("url", findings).and_then(|node| section::text(node, "url", findings));
             let redis = section.text("redis", findings);
-            (url.and_then(|url| database(&url, "url", None, around, findings)), redis)
+            let ca_cert = section.text("redis_ca_cert", findings);
+            (url.and_then(|url| database(&url, "url", None, around, findings)), redis, ca_cert)
         }
         _ => {
             let url = section::text(node, "state", findings);
-            (url.and_then(|url| database(&url, "state", None, around, findings)), None)
+            (url.and_then(|url| database(&url, "state", None, around, findings)), None, None)
         }
     };
-    let redis = match redis {
+    let url_of_redis = match redis {
         Some(written) => {
             let url = expand(&written, "redis", around, findings)?;
             Some(checked(url, "`redis`", written.place, findings)?)
@@ -43,7 +55,15 @@ pub(super) fn read(node: &Node, around: &Surroundings<'_>, findings: &mut Findin
             None => None,
         },
     };
-    Some(State { database: url?, redis })
+    if let Some(named) = &ca_cert
+        && !url_of_redis.as_ref().is_some_and(|url| url.expose().starts_with("rediss://"))
+    {
+        findings
+            .error(named.place, "`redis_ca_cert` is for a Redis that is spoken to over TLS")
+            .hint("its address begins with rediss://");
+    }
+    let ca_cert = ca_cert.map(|path| around.folder.join(path.value));
+    Some(State { database: url?, redis: url_of_redis.map(|url| Redis { url, ca_cert }) })
 }
 
 /// What is no address is not repeated: it may hold a password.
@@ -51,7 +71,9 @@ fn checked(url: Secret, key: &str, place: Place, findings: &mut Findings) -> Opt
     if is_address(url.expose()) {
         return Some(url);
     }
-    findings.error(place, format!("{key} is no address of Redis")).hint("it looks like redis://:password@host:6379");
+    findings
+        .error(place, format!("{key} is no address of Redis"))
+        .hint("it looks like redis://:password@host:6379, or rediss:// over TLS");
     None
 }
 

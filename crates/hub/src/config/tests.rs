@@ -1,8 +1,9 @@
 //! Files, good and broken.
 
+use std::time::Duration;
 use std::{fmt::Write as _, path::Path};
 
-use tombolo_engine::sync::{DeleteConflict, Deletes, Flow, Policy, Side};
+use tombolo_engine::sync::{DeleteConflict, Deletes, Flow, Policy, Rhythm, Side};
 
 use super::*;
 
@@ -49,6 +50,11 @@ fn a_redis_stands_beside_the_state_or_in_the_environment() {
         ("state: sqlite:hub.db", Some("redis://cache:1"), Some("redis://cache:1")),
         ("state: { url: sqlite:hub.db }", Some("redis://cache:1"), Some("redis://cache:1")),
         (named, Some("redis://cache:1"), Some("redis://:hunter2@cache")),
+        (
+            "state: { url: sqlite:hub.db, redis: \"rediss://cache\", redis_ca_cert: ca.pem }",
+            None,
+            Some("rediss://cache"),
+        ),
     ] {
         let around = |name: &str| match name {
             "TOMBOLO_REDIS_URL" => variable.map(str::to_owned),
@@ -59,7 +65,7 @@ fn a_redis_stands_beside_the_state_or_in_the_environment() {
         let config = Config::parse("f", &text, &Surroundings { folder: Path::new("/etc"), variable: &around });
         let config = config.unwrap_or_else(|findings| panic!("{}", findings.lines().join("\n")));
         assert_eq!(config.state.to_string(), "sqlite:/etc/hub.db");
-        assert_eq!(config.redis.as_ref().map(Secret::expose), redis, "{state}");
+        assert_eq!(config.redis.as_ref().map(|redis| redis.url.expose()), redis, "{state}");
     }
 }
 
@@ -129,7 +135,7 @@ fn a_file_with_everything_is_understood() {
     assert_eq!(account.fields.len(), 3, "a block of lines, with comments");
     assert_eq!(account.fields[2].line.left.place, Place { line: 31, column: 7 });
     assert_eq!(account.options.frequency, Frequency::Every(Duration::from_secs(300)));
-    assert_eq!(config.rhythms().collect::<Vec<_>>(), [(0, Duration::from_secs(300))]);
+    assert_eq!(config.rhythms().collect::<Vec<_>>(), [(0, Rhythm::Every(Duration::from_secs(300)))]);
     let score = &config.mappings[2];
     assert!(score.ends.iter().all(|end| !end.salesforce));
     assert!(score.fields.iter().all(|field| field.flow == Flow::To(Side::Right)));

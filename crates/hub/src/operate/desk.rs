@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    config::{Config, Secret, nearest},
+    config::{Config, nearest},
     state::{self, State},
 };
 
@@ -213,5 +213,5 @@ impl Desk {
 /// Opens the state for whoever looks on.
 pub(super) async fn open_state(config: &Config) -> Result<Arc<dyn State>> {
     let url = config.state.url.expose();
-    state::waking(state::open_beside(url).await?, url, config.redis.as_ref().map(Secret::expose))
+    state::waking(state::open_beside(url).await?, url, config.redis.as_ref())
 }

@@ -21,7 +21,7 @@ pub struct ConflictView {
     pub mapping: String,
     /// The record.
     pub record: [RecordSide; 2],
-    /// `edit`, `late`, `delete`, `first_merge`, `match`, `severed`.
+    /// `edit`, `late`, `delete`, `first_merge`, `match`, `severed`, `duplicate`.
     pub kind: String,
     /// The field at each end; none for the record as a whole.
     pub field: Option<[String; 2]>,

@@ -23,7 +23,7 @@ pub use ledger::{Cause, ConflictView, DeadLetterView, DeadLetters};
 pub use preview::{Planned, PlannedKind, Preview, plan};
 pub use record::RecordSide;
 pub use reload::{Reload, reload};
-pub use status::{GapView, HubStatus, JobView, MappingStatus, SideStatus, SourceView};
+pub use status::{BudgetView, GapView, HubStatus, JobView, MappingStatus, SideStatus, SourceView, Usage};
 pub use uninstall::{Uninstalled, uninstall};
 
 /// Whose records they are, until there are tenants.

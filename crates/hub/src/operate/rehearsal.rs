@@ -165,7 +165,7 @@ impl<'s> Rehearsal<'s> {
             Effect::Read { ticket, connection, read, .. } => {
                 Input::Answered { ticket, answer: self.read(&connection, read).await? }
             }
-            Effect::Acknowledge { .. } => return Ok(None),
+            Effect::Acknowledge { .. } | Effect::Reserve(_) => return Ok(None),
         }))
     }
 

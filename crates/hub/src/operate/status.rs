@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tombolo_engine::sync::{Gap, Job, MappingIndex, MappingState, Side, SourceId, SourceState};
+use tombolo_engine::sync::{Gap, Job, Ledger, MappingIndex, MappingState, Side, SourceId, SourceState};
 
 use super::record::Names;
-use crate::state::{Counts, Status};
+use crate::state::{Counts, Standing, Status, Told};
 
 /// How a hub stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +35,43 @@ pub struct HubStatus {
     pub jobs: Vec<JobView>,
     /// Stretches of changes that were missed and are not made good yet.
     pub gaps: Vec<GapView>,
+    /// What the orgs allow in 24 hours, and what of it is used.
+    pub budgets: Vec<BudgetView>,
+}
+
+/// What an org allows in 24 hours, and what of it is used.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BudgetView {
+    /// The connection.
+    pub connection: String,
+    /// API calls of ours, of all hubs that share this state: those that were made, and blocks that were taken for the
+    /// next ones.
+    pub calls: u64,
+    /// How many of them may be ours; none as long as the org has not told its limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_allowed: Option<u64>,
+    /// Those of the last hour.
+    pub calls_last_hour: u64,
+    /// When they run out, if it goes on like that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exhausted: Option<Timestamp>,
+    /// The calls that the org counts for everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub org_calls: Option<Usage>,
+    /// The events that it delivered to everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<Usage>,
+}
+
+/// How much of an allocation is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Used.
+    pub used: u64,
+    /// Allowed.
+    pub limit: u64,
+    /// When the org told it.
+    pub told: Timestamp,
 }
 
 /// How a mapping stands.
@@ -142,6 +179,7 @@ impl HubStatus {
             sources: status.sources.into_iter().map(SourceView::from).collect(),
             jobs: status.jobs.iter().map(|(_, job)| JobView::new(names, job)).collect(),
             gaps: gaps.into_iter().filter(|gap| gap.closed.is_none()).map(GapView::from).collect(),
+            budgets: status.budgets.iter().map(|(standing, ledger)| BudgetView::new(standing, ledger, now)).collect(),
         }
     }
 }
@@ -194,6 +232,22 @@ impl JobView {
             rows: job.rows,
             found: job.found,
             began: job.began,
+        }
+    }
+}
+
+impl BudgetView {
+    fn new(standing: &Standing, ledger: &Ledger, now: Timestamp) -> Self {
+        let forecast = ledger.forecast(now, standing.budget);
+        let usage = |told: Told| Usage { used: told.used, limit: told.limit, told: told.at };
+        Self {
+            connection: standing.connection.clone(),
+            calls: forecast.used,
+            calls_allowed: forecast.allowed,
+            calls_last_hour: forecast.hourly,
+            exhausted: forecast.exhausted,
+            org_calls: standing.calls.map(usage),
+            events: standing.events.map(usage),
         }
     }
 }

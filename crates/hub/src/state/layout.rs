@@ -36,7 +36,7 @@ enum Rows {
 }
 
 /// All steps. The number of a layout is how many of them were taken.
-const STEPS: [Step; 3] = [&FIRST, &SECOND, &THIRD];
+const STEPS: [Step; 4] = [&FIRST, &SECOND, &THIRD, &FOURTH];
 
 /// Texts in an index are at most 513 bytes long, times are microseconds since 1970, yes and no are 1 and 0.
 const FIRST: [Table; 14] = [
@@ -179,6 +179,16 @@ const THIRD: [Table; 1] = [Table {
     name: "shapes",
     columns: "shard BIGINT NOT NULL, body {body} NOT NULL",
     primary: "shard",
+    unique: &[],
+    indexes: &[],
+    full: 100,
+}];
+
+/// What connections were told of their allocations.
+const FOURTH: [Table; 1] = [Table {
+    name: "standings",
+    columns: "shard BIGINT NOT NULL, connection {key} NOT NULL, body {body} NOT NULL",
+    primary: "shard, connection",
     unique: &[],
     indexes: &[],
     full: 100,

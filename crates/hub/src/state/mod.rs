@@ -18,6 +18,7 @@ mod prepared;
 mod report;
 mod row;
 mod sql;
+mod standing;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trouble;
@@ -31,13 +32,14 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tombolo_engine::sync::{
-    Command, Conflict, DeadLetter, Gap, History, Job, Link, LinkId, Load, Loaded, MappingIndex, MappingState, Side,
-    SourceId, SourceState, Start, Transaction,
+    Command, Conflict, DeadLetter, Gap, History, Job, Ledger, Link, LinkId, Load, Loaded, MappingIndex, MappingState,
+    Reservation, Reserved, Side, SourceId, SourceState, Start, Transaction,
 };
 
 use dialect::{Access, Dialect};
 pub(crate) use place::Place;
 pub(crate) use sql::{SqlState, open, open_beside, waking, woken};
+pub(crate) use standing::{Standing, Told};
 pub(crate) use wake::{Wake, Wakes};
 
 use crate::Result;
@@ -115,12 +117,11 @@ pub(crate) trait State: Send + Sync {
     /// The history of a link, oldest first.
     fn history(&self, shard: u64, link: LinkId) -> BoxFuture<'_, Result<Vec<History>>>;
 
-    /// Takes API calls from what all processes may use of a connection today; how many were given.
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "a hub counts by itself what it uses, as only one works at a time")
-    )]
-    fn reserve<'a>(&'a self, budget: &'a str, day: &'a str, calls: u64, limit: u64) -> BoxFuture<'a, Result<u64>>;
+    /// Takes API calls from the ledger of an org, which all shards share; what was given.
+    fn reserve<'a>(&'a self, ledger: &'a str, ask: &'a Reservation) -> BoxFuture<'a, Result<Reserved>>;
+
+    /// Keeps what a connection of a shard was told of its allocations.
+    fn keep_standing<'a>(&'a self, shard: u64, standing: &'a Standing) -> BoxFuture<'a, Result<()>>;
 
     /// Forgets journal, history and closed records older than this; at most so many rows at a time.
     fn prune(&self, shard: u64, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<u64>>;
@@ -156,6 +157,8 @@ pub(crate) struct Status {
     pub(crate) oldest: Option<Timestamp>,
     /// Links with something under way.
     pub(crate) active: u64,
+    /// What connections were told of their allocations, and the ledgers of their orgs.
+    pub(crate) budgets: Vec<(Standing, Ledger)>,
 }
 
 /// How many of what a mapping has.

@@ -65,6 +65,7 @@ impl SqlState {
         if let Some(row) = rows.first() {
             status.active = row.number(0)?;
         }
+        status.budgets = self.standings(connection, shard).await?;
         Ok(status)
     }
 

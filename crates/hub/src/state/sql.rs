@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tombolo_engine::sync::{
-    Command, Conflict, DeadLetter, Gap, History, Link, LinkId, Load, Loaded, Start, Transaction,
+    Command, Conflict, DeadLetter, Gap, History, Link, LinkId, Load, Loaded, Reservation, Reserved, Start, Transaction,
 };
 
 #[cfg(feature = "redis")]
 use super::wakeup::WakingState;
-use super::{Lease, Place, State, Status, lock, lock::FileLock, pool::Pool};
-use crate::{Error, Result, store::Failpoints};
+use super::{Lease, Place, Standing, State, Status, lock, lock::FileLock, pool::Pool};
+use crate::{Error, Result, config::Redis, store::Failpoints};
 
 /// The state in a SQL database, over a few connections.
 pub(crate) struct SqlState {
@@ -64,17 +64,17 @@ pub(crate) async fn open_beside(url: &str) -> Result<Arc<dyn State>> {
 }
 
 /// The state at this address, where whoever works on it is woken through Redis, if there is one.
-pub(crate) fn woken(state: Arc<dyn State>, url: &str, redis: Option<&str>) -> Result<Arc<dyn State>> {
+pub(crate) fn woken(state: Arc<dyn State>, url: &str, redis: Option<&Redis>) -> Result<Arc<dyn State>> {
     through_redis(state, url, redis, true)
 }
 
 /// The same for whoever asks something and ends.
-pub(crate) fn waking(state: Arc<dyn State>, url: &str, redis: Option<&str>) -> Result<Arc<dyn State>> {
+pub(crate) fn waking(state: Arc<dyn State>, url: &str, redis: Option<&Redis>) -> Result<Arc<dyn State>> {
     through_redis(state, url, redis, false)
 }
 
 #[cfg(feature = "redis")]
-fn through_redis(state: Arc<dyn State>, url: &str, redis: Option<&str>, works: bool) -> Result<Arc<dyn State>> {
+fn through_redis(state: Arc<dyn State>, url: &str, redis: Option<&Redis>, works: bool) -> Result<Arc<dyn State>> {
     let Some(redis) = redis else { return Ok(state) };
     let name = url.parse::<Place>()?.name()?;
     let wrap = if works { WakingState::working } else { WakingState::asking };
@@ -82,7 +82,7 @@ fn through_redis(state: Arc<dyn State>, url: &str, redis: Option<&str>, works: b
 }
 
 #[cfg(not(feature = "redis"))]
-fn through_redis(state: Arc<dyn State>, _url: &str, redis: Option<&str>, _works: bool) -> Result<Arc<dyn State>> {
+fn through_redis(state: Arc<dyn State>, _url: &str, redis: Option<&Redis>, _works: bool) -> Result<Arc<dyn State>> {
     if redis.is_some() {
         tracing::warn!("this build of tombolo does not know Redis: what is asked is noticed a little later");
     }
@@ -163,8 +163,12 @@ impl State for SqlState {
         Box::pin(self.history_of(shard, link))
     }
 
-    fn reserve<'a>(&'a self, budget: &'a str, day: &'a str, calls: u64, limit: u64) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(self.reserve_calls(budget, day, calls, limit))
+    fn reserve<'a>(&'a self, ledger: &'a str, ask: &'a Reservation) -> BoxFuture<'a, Result<Reserved>> {
+        Box::pin(self.reserve_calls(ledger, ask))
+    }
+
+    fn keep_standing<'a>(&'a self, shard: u64, standing: &'a Standing) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.put_standing(shard, standing))
     }
 
     fn prune(&self, shard: u64, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<u64>> {

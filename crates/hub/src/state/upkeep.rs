@@ -1,52 +1,15 @@
-//! What is not about records: calls that all processes share, and what is forgotten with time.
+//! What is not about records: what the numbers in the tables stand for, and what is forgotten with time.
 
 use jiff::Timestamp;
 
 use super::{
     Access, SqlState,
     connection::{Connection, Statement},
-    dialect::indexed,
     row::{micros, signed},
 };
-use crate::{Error, Result};
+use crate::Result;
 
 impl SqlState {
-    pub(super) async fn reserve_calls(&self, budget: &str, day: &str, calls: u64, limit: u64) -> Result<u64> {
-        self.work()?;
-        let (table, clock) = (self.table("budgets"), self.pool.dialect.clock());
-        let of_day = |sql: String| Statement::new(sql).text(indexed(budget)).text(indexed(day));
-        self.pool
-            .transaction(Access::Write, async |connection| {
-                // The row is there afterwards, and locked.
-                let touch = format!("UPDATE {table} SET touched = {clock} WHERE budget = ? AND day = ?");
-                if connection.run(of_day(touch.clone())).await? == 0 {
-                    connection.run(of_day(self.new_budget())).await?;
-                    connection.run(of_day(touch)).await?;
-                }
-                let used = format!("SELECT used FROM {table} WHERE budget = ? AND day = ?");
-                let rows = connection.fetch(of_day(used)).await?;
-                let used = rows.first().ok_or_else(|| Error::failed("the budget is not there"))?.number(0)?;
-                let given = calls.min(limit.saturating_sub(used));
-                let sql = format!("UPDATE {table} SET used = ? WHERE budget = ? AND day = ?");
-                let update = Statement::new(sql).int(signed(used + given)?);
-                connection.run(update.text(indexed(budget)).text(indexed(day))).await?;
-                Ok(given)
-            })
-            .await
-    }
-
-    /// Makes a budget, unless somebody else was quicker.
-    fn new_budget(&self) -> String {
-        let rest = match &self.pool.dialect {
-            #[cfg(feature = "mysql")]
-            super::Dialect::MySql => "ON DUPLICATE KEY UPDATE day = day",
-            #[allow(unreachable_patterns, reason = "depends on the features")]
-            _ => "ON CONFLICT DO NOTHING",
-        };
-        let table = self.table("budgets");
-        format!("INSERT INTO {table} (budget, day, used, touched) VALUES (?, ?, 0, 0) {rest}")
-    }
-
     pub(super) async fn read_shape(&self, shard: u64) -> Result<Option<String>> {
         let sql = format!("SELECT body FROM {} WHERE shard = ?", self.table("shapes"));
         let shape = Statement::new(sql).int(signed(shard)?);

@@ -15,7 +15,7 @@ use std::{
 use futures_util::{StreamExt, future::BoxFuture};
 use jiff::Timestamp;
 use redis::{
-    Client,
+    Client, RedisError, TlsCertificates,
     aio::{MultiplexedConnection, PubSub},
 };
 use tokio::{
@@ -23,11 +23,11 @@ use tokio::{
     task::JoinHandle,
 };
 use tombolo_engine::sync::{
-    Command, Conflict, DeadLetter, Gap, History, Link, LinkId, Load, Loaded, Start, Transaction,
+    Command, Conflict, DeadLetter, Gap, History, Link, LinkId, Load, Loaded, Reservation, Reserved, Start, Transaction,
 };
 
-use super::{Lease, State, Status, Wake, Wakes};
-use crate::{Error, Result};
+use super::{Lease, Standing, State, Status, Wake, Wakes};
+use crate::{Error, Result, config::Redis};
 
 impl Wake {
     fn text(self) -> String {
@@ -74,8 +74,8 @@ pub(crate) struct Wakeup {
 impl Wakeup {
     /// Begins to tell and to listen, in the background, under a name that all processes of one installation share. Only
     /// an address that cannot be read is an error: a Redis that is away is asked again.
-    pub(crate) fn start(url: &str, name: &str) -> Result<Self> {
-        let (client, channel) = (client(url)?, channel(name));
+    pub(crate) fn start(redis: &Redis, name: &str) -> Result<Self> {
+        let (client, channel) = (client(redis)?, channel(name));
         let (outgoing, waiting) = mpsc::channel(WAITING);
         let (heard, _) = broadcast::channel(WAITING);
         let missed = Arc::new(AtomicBool::new(false));
@@ -110,14 +110,41 @@ pub(crate) fn is_address(url: &str) -> bool {
     Client::open(url).is_ok()
 }
 
-fn client(url: &str) -> Result<Client> {
-    // The parser's own message may quote the address, and with it the password.
-    Client::open(url)
-        .map_err(|_| Error::usage("the address of Redis cannot be read").with_hint("it looks like redis://host:6379"))
+/// Whoever is trusted over TLS is known from here on: a file of certificates is read once.
+fn client(redis: &Redis) -> Result<Client> {
+    let url = redis.url.expose();
+    let Some(path) = &redis.ca_cert else {
+        // The parser's own message may quote the address, and with it the password.
+        return Client::open(url).map_err(|_| {
+            Error::usage("the address of Redis cannot be read")
+                .with_hint("it looks like redis://host:6379, or rediss://host:6380 over TLS")
+        });
+    };
+    let unread = |what: &str| Error::usage(format!("{what} redis_ca_cert {}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| unread("cannot read").with_source(error))?;
+    let trusted = TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) };
+    let none = !String::from_utf8_lossy(&pem).contains("BEGIN CERTIFICATE");
+    match Client::build_with_tls(url, trusted) {
+        Ok(client) if !none => Ok(client),
+        _ => Err(unread("there is no certificate in").with_hint("it holds one or more in PEM")),
+    }
+}
+
+/// Why Redis does not serve. Of most errors the kind alone: the text may quote the address. What the network and TLS
+/// say does not.
+fn why(error: &RedisError) -> String {
+    if error.is_io_error() { error.to_string() } else { error.category().to_owned() }
 }
 
 fn channel(name: &str) -> String {
     format!("tombolo:{name}")
+}
+
+/// Asks once, and says why it does not work.
+#[cfg(test)]
+pub(crate) async fn trouble(redis: &Redis) -> std::result::Result<(), String> {
+    let client = client(redis).map_err(|error| error.to_string())?;
+    in_time(publish(&client, &mut None, "test", Wake::All)).await.map_err(|error| why(&error))
 }
 
 /// A pause that grows with every failure.
@@ -143,7 +170,7 @@ async fn tell(client: Client, channel: String, mut waiting: mpsc::Receiver<Wake>
         // What was not sent is sent when Redis is back, so that nobody has to wait for a poll.
         while let Err(error) = publish(&client, &mut connection, &channel, wake).await {
             connection = None;
-            tracing::debug!(error = error.category(), "nobody is woken");
+            tracing::debug!(error = why(&error), "nobody is woken");
             pause.wait().await;
         }
     }
@@ -179,10 +206,9 @@ async fn listen(client: Client, channel: String, heard: broadcast::Sender<Wake>)
             }
             Err(error) if !told => {
                 told = true;
-                // The kind of error alone: its text may quote the address.
-                tracing::warn!("Redis does not serve ({}): what is asked is noticed a little later", error.category());
+                tracing::warn!("Redis does not serve ({}): what is asked is noticed a little later", why(&error));
             }
-            Err(error) => tracing::debug!(error = error.category(), "Redis is away"),
+            Err(error) => tracing::debug!(error = why(&error), "Redis is away"),
         }
         pause.wait().await;
     }
@@ -227,18 +253,18 @@ enum Teller {
     /// By a process that goes on: in the background, and it is woken itself.
     Background(Wakeup),
     /// By a process that ends right after: once, before it goes on.
-    Once(Client, String),
+    Once(Box<Client>, String),
 }
 
 impl WakingState {
     /// The same state, for a process that works on it.
-    pub(crate) fn working(state: Arc<dyn State>, url: &str, name: &str) -> Result<Self> {
-        Ok(Self { state, teller: Teller::Background(Wakeup::start(url, name)?) })
+    pub(crate) fn working(state: Arc<dyn State>, redis: &Redis, name: &str) -> Result<Self> {
+        Ok(Self { state, teller: Teller::Background(Wakeup::start(redis, name)?) })
     }
 
     /// The same state, for a process that asks something and ends.
-    pub(crate) fn asking(state: Arc<dyn State>, url: &str, name: &str) -> Result<Self> {
-        Ok(Self { state, teller: Teller::Once(client(url)?, channel(name)) })
+    pub(crate) fn asking(state: Arc<dyn State>, redis: &Redis, name: &str) -> Result<Self> {
+        Ok(Self { state, teller: Teller::Once(Box::new(client(redis)?), channel(name)) })
     }
 
     async fn tell(&self, wake: Wake) {
@@ -248,7 +274,7 @@ impl WakingState {
                 let told = tokio::time::timeout(BRIEFLY, publish(client, &mut None, channel, wake)).await;
                 let why = match told {
                     Ok(Ok(())) => return,
-                    Ok(Err(error)) => error.category().to_owned(),
+                    Ok(Err(error)) => why(&error),
                     Err(_) => "no answer".to_owned(),
                 };
                 tracing::warn!("Redis does not serve ({why}): what is asked is noticed a little later");
@@ -345,8 +371,12 @@ impl State for WakingState {
         self.state.history(shard, link)
     }
 
-    fn reserve<'a>(&'a self, budget: &'a str, day: &'a str, calls: u64, limit: u64) -> BoxFuture<'a, Result<u64>> {
-        self.state.reserve(budget, day, calls, limit)
+    fn reserve<'a>(&'a self, ledger: &'a str, ask: &'a Reservation) -> BoxFuture<'a, Result<Reserved>> {
+        self.state.reserve(ledger, ask)
+    }
+
+    fn keep_standing<'a>(&'a self, shard: u64, standing: &'a Standing) -> BoxFuture<'a, Result<()>> {
+        self.state.keep_standing(shard, standing)
     }
 
     fn prune(&self, shard: u64, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<u64>> {

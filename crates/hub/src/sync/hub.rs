@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::{Engine, Happened, Report, Setup, reload::insist, shape};
 use crate::{
     Result,
-    config::{Config, Findings, Secret},
+    config::{Config, Findings},
     state,
 };
 
@@ -39,7 +39,7 @@ impl Hub {
         state.prepare().await?;
         shape::check(&*state, &setup.plan).await?;
         setup.prepare().await?;
-        let state = state::woken(state, url, config.redis.as_ref().map(Secret::expose))?;
+        let state = state::woken(state, url, config.redis.as_ref())?;
         let engine = Engine { state, setup, file: Some(config), holder: holder() };
         Ok(Self { engine, findings })
     }

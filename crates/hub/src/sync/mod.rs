@@ -1,11 +1,13 @@
 //! Keeps the systems of a plan in step: drives the engine's shards, one holder each.
 
 mod bundle;
+mod calendar;
 mod hub;
 mod keeper;
 mod reload;
 pub(crate) mod shape;
 mod shard;
+mod spending;
 mod tenure;
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
@@ -17,6 +19,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tombolo_engine::sync::{Counts, Plan, Settings};
 
+pub(crate) use calendar::Calendar;
 pub use hub::Hub;
 pub(crate) use shard::Systems;
 
@@ -75,6 +78,7 @@ pub(crate) struct Setup {
     pub(crate) systems: Systems,
     pub(crate) plan: Arc<Plan>,
     pub(crate) settings: Settings,
+    pub(crate) calendar: Calendar,
     pub(crate) lease: Duration,
     /// How long journal, history and what is closed are kept.
     pub(crate) retention: Duration,

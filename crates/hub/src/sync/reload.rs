@@ -32,9 +32,10 @@ impl Setup {
         let Some(resolved) = resolved else { return Err(Error::from(findings)) };
         let plan = Arc::new(resolved.plan);
         let mut settings = file.settings.engine.clone();
-        settings.every = file.rhythms().collect();
+        settings.rhythms = file.rhythms().collect();
+        let calendar = file.calendar();
         let (lease, retention) = (file.settings.lease, file.settings.retention);
-        Ok((Self { systems, plan, settings, lease, retention }, findings))
+        Ok((Self { systems, plan, settings, calendar, lease, retention }, findings))
     }
 
     /// Makes the systems ready: outboxes, triggers.

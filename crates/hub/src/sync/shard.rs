@@ -19,8 +19,10 @@ use tombolo_engine::sync::{
 
 use super::{
     Happened, Setup,
+    calendar::Days,
     keeper::{self, Ask, Kept},
     reload::{self, Fresh},
+    spending::Meters,
     tenure::{self, Tenure},
 };
 use crate::{
@@ -52,7 +54,7 @@ pub(super) struct Driver {
 }
 
 /// What tasks report.
-enum Report {
+pub(super) enum Report {
     Input(Input),
     /// The file was read again: nothing new, a changed one, or one that cannot be used.
     Read(Result<Option<Box<Fresh>>>),
@@ -60,7 +62,12 @@ enum Report {
     Trouble(String),
 }
 
-/// How often people's commands are looked for, and clocks and limits are asked.
+/// What a task reports to the engine.
+pub(super) const fn told(input: Input) -> Report {
+    Report::Input(input)
+}
+
+/// How often people's commands are looked for, and clocks are asked.
 const COMMANDS: Duration = Duration::from_millis(500);
 const CLOCKS: Duration = Duration::from_secs(60);
 /// How long a source that broke is left alone.
@@ -108,6 +115,8 @@ impl Driver {
             reports_out,
             told,
             tasks,
+            meters: Meters::of(&self.setup),
+            days: Days::from(Timestamp::now(), self.setup.calendar.clone()),
             commands: HashSet::new(),
             unopened: waiting,
             fenced: HashMap::new(),
@@ -120,6 +129,7 @@ impl Driver {
         };
         let ended = running.drive().await;
         *counts = running.shard.counts();
+        running.surrender().await;
         let lease = running.lease.clone();
         drop(running);
         if matches!(ended, Ended::Stopped)
@@ -170,18 +180,22 @@ async fn listen(
     }
 }
 
-struct Running<'a> {
-    driver: &'a Driver,
-    lease: Lease,
-    tenure: watch::Receiver<Tenure>,
-    shard: Shard,
+pub(super) struct Running<'a> {
+    pub(super) driver: &'a Driver,
+    pub(super) lease: Lease,
+    pub(super) tenure: watch::Receiver<Tenure>,
+    pub(super) shard: Shard,
     asks: mpsc::UnboundedSender<Ask>,
     kept: mpsc::UnboundedReceiver<Kept>,
     reports: mpsc::UnboundedReceiver<Report>,
-    reports_out: mpsc::UnboundedSender<Report>,
+    pub(super) reports_out: mpsc::UnboundedSender<Report>,
     told: mpsc::Receiver<Input>,
     /// Everything that runs beside; dropped with this, it ends.
-    tasks: JoinSet<()>,
+    pub(super) tasks: JoinSet<()>,
+    /// What orgs count.
+    pub(super) meters: Meters,
+    /// What is done by the calendar.
+    days: Days,
     /// Commands that were told to the engine and are not done yet.
     commands: HashSet<u64>,
     unopened: HashSet<SourceId>,
@@ -304,6 +318,7 @@ impl Running<'_> {
                         return false;
                     }
                 }
+                Effect::Reserve(ask) => self.reserve(ask),
                 Effect::Write(batch) => self.write(batch),
                 Effect::Read { ticket, connection, read, .. } => self.read(ticket, &connection, read),
                 Effect::Acknowledge { source, identities } => self.acknowledge(source, identities),
@@ -317,20 +332,14 @@ impl Running<'_> {
     }
 
     fn write(&mut self, batch: Batch) {
+        self.meters.performs(&batch.connection);
         let fence = self.fence();
         let reports = self.reports_out.clone();
         let system = self.driver.setup.systems.get(&batch.connection).cloned();
         let fenced = Arc::clone(self.fenced.entry(batch.connection.clone()).or_default());
         self.tasks.spawn(async move {
             let outcomes = match system {
-                Some(system) => {
-                    let outcomes = write(system.as_ref(), &batch, fence, &fenced, &reports).await;
-                    if let Some((used, limit)) = system.usage() {
-                        let connection = batch.connection.clone();
-                        drop(reports.send(Report::Input(Input::Usage { connection, used, limit })));
-                    }
-                    outcomes
-                }
+                Some(system) => write(system.as_ref(), &batch, fence, &fenced, &reports).await,
                 None => vec![Outcome::NotDone(None); batch.writes.len()],
             };
             drop(reports.send(Report::Input(Input::Written { tag: batch.tag, outcomes })));
@@ -338,6 +347,7 @@ impl Running<'_> {
     }
 
     fn read(&mut self, ticket: u64, connection: &str, read: Read) {
+        self.meters.performs(connection);
         let reports = self.reports_out.clone();
         let system = self.driver.setup.systems.get(connection).cloned();
         self.tasks.spawn(async move {
@@ -422,6 +432,10 @@ impl Running<'_> {
         let now = Instant::now();
         if now >= self.next_commands {
             self.next_commands = now + COMMANDS;
+            self.read_meters();
+            for input in self.days.due(Timestamp::now()) {
+                self.shard.handle(Timestamp::now(), input);
+            }
             let (state, shard, reports) = (Arc::clone(&self.driver.state), self.lease.shard, self.reports_out.clone());
             self.tasks.spawn(async move {
                 match state.commands(shard).await {

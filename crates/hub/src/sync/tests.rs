@@ -7,9 +7,9 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use tombolo_engine::sync::{Canon, Command, Plan, Settings, Style};
+use tombolo_engine::sync::{Canon, Command, Conflict, ConflictKind, Plan, Rhythm, Settings, Side, Style};
 
-use super::{Engine, Happened, Report, Setup};
+use super::{Calendar, Engine, Happened, Report, Setup};
 use crate::{
     Result,
     state::{State, memory::MemoryState},
@@ -33,6 +33,7 @@ struct Stage {
     plan: Arc<Plan>,
     /// The rhythm on which is written, if not at once.
     every: Option<Duration>,
+    calendar: Calendar,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<Result<Report>>>,
     events: mpsc::Receiver<Happened>,
@@ -66,6 +67,7 @@ impl Stage {
             path,
             plan: Arc::new(plan),
             every: None,
+            calendar: Calendar::default(),
             stop: None,
             running: None,
             events,
@@ -82,12 +84,14 @@ impl Stage {
         crm.prepare(Arc::clone(&self.plan)).await.unwrap();
         app.prepare(Arc::clone(&self.plan)).await.unwrap();
         let systems = BTreeMap::from([("crm".to_owned(), crm as _), ("app".to_owned(), app as _)]);
-        let every = self.every.map(|every| (0, every)).into_iter().collect();
+        let told = self.calendar.schedules.iter().map(|(mapping, _)| (*mapping, Rhythm::Told));
+        let rhythms = self.every.map(|every| (0, Rhythm::Every(every))).into_iter().chain(told).collect();
+        let calendar = self.calendar.clone();
         let (window, retry) = (Duration::from_millis(10), Duration::from_millis(20));
-        let settings = Settings { window, every, retry, ..Settings::default() };
+        let settings = Settings { window, rhythms, retry, ..Settings::default() };
         let (lease, retention) = (Duration::from_secs(60), Duration::from_secs(3600));
         let (state, plan, holder) = (Arc::clone(&self.driven), Arc::clone(&self.plan), "test".to_owned());
-        let setup = Setup { systems, plan, settings, lease, retention };
+        let setup = Setup { systems, plan, settings, calendar, lease, retention };
         let engine = Engine { state, setup, file: None, holder };
         let (stop, stopped) = oneshot::channel();
         let (sender, events) = mpsc::channel(100);
@@ -202,6 +206,119 @@ async fn a_mapping_with_a_rhythm_is_written_to_on_the_beat() {
     stage.stop().await;
 }
 
+#[tokio::test]
+async fn a_mapping_is_written_to_by_the_calendar() {
+    let mut stage = Stage::set(&["one"]).await;
+    stage.until_names(&["one"]).await;
+    stage.stop().await;
+    stage.calendar = Calendar { schedules: vec![(0, "0 0 29 2 *".parse().unwrap())], ..Calendar::default() };
+    stage.start().await;
+    stage.world.update("Contact", "1", &vec![("name__c".to_owned(), text("1"))]);
+    let shard = stage.state.shard(&stage.plan.tenant).await.unwrap();
+    until("decided", async || stage.state.status(shard).await.unwrap().active == 1).await;
+    assert_eq!(stage.names().await, ["one"]);
+    stage.stop().await;
+    stage.calendar = Calendar::default();
+    stage.start().await;
+    stage.until_names(&["1"]).await;
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn what_nobody_told_is_found_beside_the_live_stream() {
+    let mut stage = Stage::set(&["one"]).await;
+    stage.until_names(&["one"]).await;
+    stage.stop().await;
+    stage.calendar = Calendar { compared: vec![0], compare_every: Duration::from_secs(1), ..Calendar::default() };
+    stage.start().await;
+    // A change that no trigger sees.
+    let triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'";
+    for row in sqlx::raw_sql(triggers).fetch_all(&mut stage.database().await).await.unwrap() {
+        stage.app(&format!("DROP TRIGGER {}", row.get::<String, _>(0))).await;
+    }
+    stage.app("UPDATE contacts SET name = 'two'").await;
+    until("found", async || stage.world.shows("Contact", "1").is_some_and(|row| format!("{row:?}").contains("two")))
+        .await;
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_decides_about_what_is_taken_for_a_duplicate() {
+    let mut stage = Stage::set(&["one"]).await;
+    stage.until_names(&["one"]).await;
+    stage.world.doubt("twin");
+    stage.app("INSERT INTO contacts (name) VALUES ('twin'); UPDATE contacts SET name = 'twin' WHERE id = 1").await;
+    stage.app("INSERT INTO contacts (name) VALUES ('twin')").await;
+    let (state, shard) = (Arc::clone(&stage.state), stage.state.shard(&stage.plan.tenant).await.unwrap());
+    let open = async || state.conflicts(shard, true, 9).await.unwrap();
+    until("three questions", async || open().await.len() == 3).await;
+    assert_eq!(state.dead_letters(shard, 9).await.unwrap(), []);
+    let conflicts = open().await;
+    assert!(conflicts.iter().all(|conflict| conflict.kind == ConflictKind::Duplicate), "{conflicts:?}");
+    let of = |key: &str| conflicts.iter().find(|conflict| conflict.keys[1].as_deref() == Some(key)).unwrap();
+    let decide = async |key: &str, side| {
+        let Conflict { id, link, .. } = of(key).clone();
+        state.ask(shard, &Command::Decide { conflict: id, link, side }).await.unwrap();
+    };
+    // What it holds is what is meant.
+    decide("1", Side::Left).await;
+    stage.until_names(&["one", "twin", "twin"]).await;
+    // It is another record, whatever it looks like.
+    decide("2", Side::Right).await;
+    until("made", async || stage.world.shows("Contact", "2").is_some()).await;
+    // It is not made.
+    decide("3", Side::Left).await;
+    until("decided", async || open().await.is_empty()).await;
+    assert_eq!(stage.world.shows("Contact", "3"), None);
+    // An edit answers by itself.
+    stage.app("UPDATE contacts SET name = 'twin' WHERE id = 1").await;
+    until("a question", async || open().await.len() == 1).await;
+    stage.app("UPDATE contacts SET name = 'nobody' WHERE id = 1").await;
+    until("written", async || open().await.is_empty()).await;
+    assert!(format!("{:?}", stage.world.shows("Contact", "1")).contains("nobody"));
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn calls_are_counted_beyond_a_restart_and_no_more_are_made_than_allowed() {
+    let mut stage = Stage::set(&["one"]).await;
+    stage.until_names(&["one"]).await;
+    stage.stop().await;
+    // Half of them are ours.
+    stage.world.allow(2 * stage.world.calls() + 40);
+    let mut plan = Arc::unwrap_or_clone(Arc::clone(&stage.plan));
+    plan.connections.get_mut("crm").unwrap().budgeted = true;
+    stage.plan = Arc::new(plan);
+    stage.start().await;
+    let shard = stage.state.shard(&stage.plan.tenant).await.unwrap();
+    let state = Arc::clone(&stage.state);
+    let budget = async || state.status(shard).await.unwrap().budgets;
+    until("the ledger is shown", async || !budget().await.is_empty()).await;
+    let before = stage.world.calls();
+    let mut made = 0;
+    for round in 0..100 {
+        let old = stage.world.calls();
+        stage.app(&format!("UPDATE contacts SET email = '{round}'")).await;
+        let shows = || format!("{:?}", stage.world.shows("Contact", "1")).contains(&format!("Text(\"{round}\")"));
+        let written = tokio::time::timeout(Duration::from_secs(2), until("written", async || shows())).await.is_ok();
+        made += stage.world.calls() - old;
+        if round == 5 {
+            stage.stop().await;
+            let ledger = &budget().await[0].1;
+            assert_eq!(ledger.used(jiff::Timestamp::now()), stage.world.calls(), "what was not spent is given back");
+            stage.start().await;
+        }
+        if !written {
+            break;
+        }
+    }
+    let (standing, ledger) = budget().await.remove(0);
+    let limit = stage.world.allowed();
+    assert_eq!((standing.connection.as_str(), ledger.limit), ("crm", Some(limit)));
+    assert!(made > 10 && before + made <= limit / 2, "{before} and {made} calls, {limit} allowed for everybody");
+    stage.stop().await;
+}
+
 /// Redis in a folder of the test's own, and a state whose asking wakes whoever works.
 #[cfg(feature = "redis")]
 mod redis {
@@ -211,7 +328,7 @@ mod redis {
     use crate::{
         state::{
             Wake,
-            tests::wakeups::{Redis, url},
+            tests::wakeups::{Redis, at},
             wakeup::WakingState,
         },
         sync::tenure,
@@ -225,8 +342,8 @@ mod redis {
         let folder = tempfile::tempdir().unwrap();
         let Some(server) = Redis::start(folder.path()).await else { return };
         let kept = Arc::<MemoryState>::default();
-        let working = WakingState::working(kept.clone(), &url(folder.path()), "a").unwrap();
-        let asking = WakingState::asking(kept.clone(), &url(folder.path()), "a").unwrap();
+        let working = WakingState::working(kept.clone(), &at(folder.path()), "a").unwrap();
+        let asking = WakingState::asking(kept.clone(), &at(folder.path()), "a").unwrap();
         let mut wakes = working.wakes();
         let mut stage = Stage::over(kept, Arc::new(working), &["one"]).await;
         stage.until_names(&["one"]).await;
@@ -242,7 +359,7 @@ mod redis {
         }
         // Each would have waited for the look half a second after that before.
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-        let client = ::redis::Client::open(url(folder.path())).unwrap();
+        let client = ::redis::Client::open(at(folder.path()).url.expose()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         ::redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
         drop((server, connection));
@@ -260,7 +377,7 @@ mod redis {
         let folder = tempfile::tempdir().unwrap();
         let Some(_server) = Redis::start(folder.path()).await else { return };
         let kept = Arc::<MemoryState>::default();
-        let working = || WakingState::working(kept.clone(), &url(folder.path()), "a").unwrap();
+        let working = || WakingState::working(kept.clone(), &at(folder.path()), "a").unwrap();
         let (first, second): (Arc<dyn State>, Arc<dyn State>) = (Arc::new(working()), Arc::new(working()));
         let mut wakes = second.wakes();
         let shard = first.shard("t").await.unwrap();

@@ -118,6 +118,7 @@ pub(crate) fn write(operation: Operation, set: &[(&str, Stored)], expect: &[(&st
         expect: values(expect),
         unmodified_since: None,
         operation_id: id.to_owned(),
+        insists: false,
         group: None,
     }
 }

@@ -31,8 +31,9 @@ pub(crate) async fn open(config: &Config, connection: &Connection) -> Result<Arc
 fn open_org(config: &Config, connection: &Connection, client: salesforce::Client) -> Arc<dyn System> {
     let rules = config.mappings.iter().map(|mapping| {
         let MappingOptions { assignment_rules, duplicates, .. } = mapping.options;
-        let duplicates_allowed = duplicates == Duplicates::Allow;
-        (mapping.name.value.clone(), WriteRules { assignment_rules, duplicates_allowed })
+        let (duplicates_allowed, duplicates_asked) =
+            (duplicates == Duplicates::Allow, duplicates == Duplicates::Manual);
+        (mapping.name.value.clone(), WriteRules { assignment_rules, duplicates_allowed, duplicates_asked })
     });
     Arc::new(SalesforceSystem::new(connection.name.value.as_str(), client, rules.collect()))
 }

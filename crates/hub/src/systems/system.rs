@@ -18,7 +18,6 @@ use crate::Result;
 pub(crate) trait System: Send + Sync {
     /// What makes it the same system after a restart: the org's Id, the database's own mark. A position of another
     /// identity is lost.
-    #[cfg_attr(not(test), expect(dead_code, reason = "positions carry the identity; the console is to show it"))]
     fn identity(&self) -> BoxFuture<'_, Result<String>>;
 
     /// What an object or table looks like; none if there is no such.
@@ -74,8 +73,36 @@ pub(crate) trait System: Send + Sync {
     /// API calls used in 24 hours and allowed, if it counts them.
     fn usage(&self) -> Option<(u64, u64)>;
 
+    /// What it was asked and what it delivered since this was looked at last, if that is counted.
+    fn metered(&self) -> Metered {
+        Metered::default()
+    }
+
+    /// What it allows in a day, and how much of that is used: asked.
+    fn allocations(&self) -> BoxFuture<'_, Result<Allocations>> {
+        Box::pin(std::future::ready(Ok(Allocations::default())))
+    }
+
     /// Removes everything that [`System::prepare`] made. Refused while changes wait, unless forced.
     fn uninstall(&self, force: bool) -> BoxFuture<'_, Result<()>>;
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Metered {
+    /// API calls made.
+    pub(crate) calls: u64,
+    /// Events delivered to us.
+    pub(crate) events: u64,
+}
+
+/// What an org allows in a day: used, and how much there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Allocations {
+    /// API calls.
+    pub(crate) calls: Option<(u64, u64)>,
+    /// Events delivered.
+    pub(crate) events: Option<(u64, u64)>,
 }
 
 /// The right to write for a shard.

@@ -18,7 +18,7 @@ use tombolo_engine::sync::{
     SourceState, Stored, Tag, Write,
 };
 
-use super::system::{ChangeEvents, ClockReading, Entity, Fence, Permissions, System, Told};
+use super::system::{ChangeEvents, ClockReading, Entity, Fence, Metered, Permissions, System, Told};
 use crate::{Error, ErrorKind, Result};
 
 use self::world::{Data, belongs, heard};
@@ -50,6 +50,10 @@ impl Twin {
     }
 
     fn write_one(&self, data: &mut Data, plan: &Plan, tag: Tag, write: &Write, shard: u64) -> Outcome {
+        let doubted = |(_, value): &(String, Stored)| data.doubted.as_ref() == Some(value);
+        if !write.insists && write.values.iter().any(doubted) {
+            return Outcome::Questioned(refusal("DUPLICATES_DETECTED", "", false));
+        }
         let mapping = &plan.mappings[write.mapping];
         let end = &mapping.ends[write.side];
         let operation = (shard, write.operation_id.clone());
@@ -280,10 +284,12 @@ impl System for Twin {
     }
 
     fn write<'a>(&'a self, batch: &'a Batch, fence: Fence) -> BoxFuture<'a, Vec<Outcome>> {
+        self.world.data().calls += 1;
         Box::pin(ready(self.written(batch, fence)))
     }
 
     fn read<'a>(&'a self, read: &'a Read) -> BoxFuture<'a, Answer> {
+        self.world.data().calls += 1;
         Box::pin(ready(self.answer(read)))
     }
 
@@ -303,7 +309,15 @@ impl System for Twin {
     }
 
     fn usage(&self) -> Option<(u64, u64)> {
-        None
+        let data = self.world.data();
+        data.allowed.map(|allowed| (data.calls, allowed))
+    }
+
+    fn metered(&self) -> Metered {
+        let mut data = self.world.data();
+        let calls = data.calls - data.metered;
+        data.metered = data.calls;
+        Metered { calls, events: 0 }
     }
 
     fn uninstall(&self, force: bool) -> BoxFuture<'_, Result<()>> {

@@ -19,6 +19,8 @@ pub(crate) struct Caller {
     pub(crate) version: ApiVersion,
     /// `client=` of `Sforce-Call-Options`.
     pub(crate) client: Option<String>,
+    /// `allowSave=true` of `Sforce-Duplicate-Rule-Header`.
+    pub(crate) duplicates_allowed: bool,
     /// The session that the request carried.
     pub(crate) session: String,
 }

@@ -67,6 +67,7 @@ impl Core {
             api: Api::Internal,
             version: ApiVersion::DEFAULT,
             client: None,
+            duplicates_allowed: false,
             session: String::new(),
         }
     }

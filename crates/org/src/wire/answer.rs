@@ -176,6 +176,17 @@ pub(crate) fn status_of(code: &ErrorCode) -> StatusCode {
     }
 }
 
+/// What a duplicate rule says of the records that it found, under a key that Salesforce spells like this (rest.md 4.3).
+fn duplicate_result(message: &str) -> serde_json::Value {
+    serde_json::json!({
+        "allowSave": true,
+        "duplicateRule": "Standard_Rule",
+        "duplicateRuleEntityType": null,
+        "errorMessage": message,
+        "matchResults": [],
+    })
+}
+
 struct RestError<'a> {
     fault: &'a Fault,
     code_first: bool,
@@ -184,6 +195,9 @@ struct RestError<'a> {
 impl Serialize for RestError<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
+        if self.fault.code == ErrorCode::DuplicatesDetected {
+            map.serialize_entry("duplicateResut", &duplicate_result(&self.fault.message))?;
+        }
         if self.code_first {
             map.serialize_entry("errorCode", self.fault.code.as_str())?;
         }

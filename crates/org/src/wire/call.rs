@@ -56,6 +56,10 @@ impl Call {
             api,
             version: self.version,
             client: self.header("sforce-call-options").and_then(|value| option_of(value, "client")),
+            duplicates_allowed: self
+                .header("sforce-duplicate-rule-header")
+                .and_then(|value| option_of(value, "allowSave"))
+                .is_some_and(|value| value.eq_ignore_ascii_case("true")),
             session: session.token.clone(),
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tombolo_engine::sync::{Effect, Input};
+use tombolo_engine::sync::{Effect, Input, Reservation};
 
 use crate::{history::FaultKind, ledger::CommitId, moment::Micros};
 
@@ -40,6 +40,8 @@ pub enum Task {
     Store(u64),
     /// The state store answers.
     Stored(u64, Box<Input>),
+    /// The ledger of the org's calls is asked for some.
+    Reserve(u64, Box<Reservation>),
     /// A batch arrives.
     Land(usize),
     /// A question arrives.

@@ -68,7 +68,7 @@ impl<E: Engine> World<E> {
     /// Whether a task concerns a process and its state alone, or changes nothing.
     fn is_unseen(&self, task: &Task) -> bool {
         match task {
-            Task::Store(_) | Task::Stored(..) => true,
+            Task::Store(_) | Task::Stored(..) | Task::Reserve(..) => true,
             Task::Subscribe(epoch) | Task::Resume(epoch) => {
                 self.instances.get(epoch).is_none_or(|instance| instance.engine.is_none())
             }

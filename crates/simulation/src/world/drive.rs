@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tombolo_engine::sync::{Command, Effect, Input, Mutation, SourceId, Transaction};
+use tombolo_engine::sync::{Command, Effect, Input, Mutation, Reservation, SourceId, Transaction};
 
 use super::{Instance, SHORT, Task, World, telling};
 use crate::{
@@ -149,6 +149,10 @@ impl<E: Engine> World<E> {
                 let at = instance.busy;
                 self.agenda.add(at, Task::Store(epoch));
             }
+            Effect::Reserve(ask) => {
+                let delay = self.delay("ledger", SHORT, 20 * MILLI);
+                self.agenda.add(self.now + delay, Task::Reserve(epoch, Box::new(ask)));
+            }
             Effect::Write(batch) => self.send(epoch, batch),
             Effect::Read { .. } => {
                 self.count_call(&effect);
@@ -157,6 +161,12 @@ impl<E: Engine> World<E> {
             }
             Effect::Acknowledge { source, identities } => self.acknowledge(epoch, &source, &identities),
         }
+    }
+
+    /// The ledger of the org's calls gives what it has. Whoever is dead by now took it all the same.
+    pub(super) fn reserve(&mut self, epoch: u64, ask: &Reservation) {
+        let reserved = self.store.ledger.reserve(ask);
+        self.feed(epoch, Input::Reserved { connection: ask.connection.clone(), reserved }, Vec::new());
     }
 
     /// The state store does the first thing that it was asked.

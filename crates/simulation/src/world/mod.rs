@@ -151,7 +151,8 @@ impl<E: Engine> World<E> {
     /// Runs until everything came to rest, and then a quiet while.
     pub fn run(&mut self) {
         let end = self.history.end();
-        let patience = if self.history.habits.calls < 1000 { 30 * 60 * MINUTE } else { 60 * MINUTE };
+        // Calls that ran out are there again after a day.
+        let patience = if self.history.habits.is_tight() { 60 * 60 * MINUTE } else { 60 * MINUTE };
         if !self.settle(end, end + patience) {
             return;
         }
@@ -163,7 +164,7 @@ impl<E: Engine> World<E> {
         self.now = self.now.max(until);
         self.command(Command::Scrub(None));
         let now = self.now;
-        self.settle(now + SECOND, now + 60 * MINUTE);
+        self.settle(now + SECOND, now + patience);
     }
 
     /// Runs until nothing is under way after this moment; whether that came to be.
@@ -260,6 +261,7 @@ impl<E: Engine> World<E> {
             Task::Outbox(epoch) => self.read_outbox(epoch),
             Task::Store(epoch) => self.serve_store(epoch),
             Task::Stored(epoch, input) => self.feed(epoch, *input, Vec::new()),
+            Task::Reserve(epoch, ask) => self.reserve(epoch, &ask),
             Task::Land(request) => self.land(request),
             Task::Ask(epoch, effect) => self.ask(epoch, *effect),
             Task::Hear(epoch, input, told) => self.feed(epoch, *input, told),

@@ -245,12 +245,11 @@ impl<E: Engine> World<E> {
 
     /// One more call, of those of the last day that the budget allows.
     fn called(&mut self) {
-        const SLACK: usize = 10;
         self.calls.push(self.now);
         let share = self.history.habits.calls * u64::from(self.settings.budget.0) / 100;
         let since = self.now - 24 * 60 * MINUTE;
         let used = self.calls.iter().filter(|at| **at > since).count();
-        if used > usize::try_from(share).unwrap_or(usize::MAX) + SLACK {
+        if used > usize::try_from(share).unwrap_or(usize::MAX) {
             self.violate("over budget", format!("{used} calls in a day, {share} are the share"));
         }
     }

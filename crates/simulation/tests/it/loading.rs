@@ -48,6 +48,10 @@ impl Loading {
                         inputs.push_back(Input::Loaded { ticket, loaded });
                     }
                     Effect::Read { ticket, read, .. } => self.asked.push_back((ticket, read)),
+                    Effect::Reserve(ask) => {
+                        let reserved = self.store.ledger.reserve(&ask);
+                        inputs.push_back(Input::Reserved { connection: ask.connection, reserved });
+                    }
                     Effect::Write(_) | Effect::Acknowledge { .. } => {}
                 }
             }

@@ -65,6 +65,10 @@ impl Link {
                 self.close(scope, side, &flight);
                 Next::Later(None)
             }
+            Outcome::Questioned(refusal) => {
+                self.question(scope, side, &flight, &refusal);
+                Next::Go
+            }
             Outcome::Refused(refusal) => self.refuse(scope, side, &flight, &refusal),
             Outcome::NotDone(after) => {
                 self.close(scope, side, &flight);
@@ -77,6 +81,7 @@ impl Link {
     fn done(&mut self, scope: &mut Scope<'_>, side: Side, flight: Flight, key: String, row: Option<&Row>) -> Next {
         let echoed = flight.echoed;
         self.refused[side] = None;
+        self.answered_by_itself(scope, side);
         match &flight.operation {
             Operation::Delete(_) => {
                 if scope.mapping.ends[side].style != Style::Tagged {
@@ -278,6 +283,19 @@ impl Link {
     /// The fields that the error names are dead letters; the others are wanted again at once. One that names none
     /// takes all.
     fn refuse(&mut self, scope: &mut Scope<'_>, side: Side, flight: &Flight, refusal: &Refusal) -> Next {
+        let fields = self.shut(scope, side, flight, refusal);
+        self.note_dead_letter(scope, side, fields, refusal);
+        Next::Go
+    }
+
+    /// Nothing more of what the refusal names is sent. Its fields; none for the record as a whole.
+    pub(super) fn shut(
+        &mut self,
+        scope: &mut Scope<'_>,
+        side: Side,
+        flight: &Flight,
+        refusal: &Refusal,
+    ) -> Vec<String> {
         self.close(scope, side, flight);
         let names = |index: usize| scope.mapping.fields[index].names[side].clone();
         let named: Vec<usize> = flight
@@ -298,9 +316,7 @@ impl Link {
         if fields.is_empty() {
             self.refused[side] = Some(refusal.clone());
         }
-        let fields = fields.into_iter().map(names).collect();
-        self.note_dead_letter(scope, side, fields, refusal);
-        Next::Go
+        fields.into_iter().map(names).collect()
     }
 
     /// Nobody knows: nothing is repeated before it is known, unless repeating is harmless.
@@ -357,6 +373,7 @@ impl Link {
             unmodified_since: None,
             operation_id: flight.operation_id.clone(),
             group: None,
+            insists: self.insists[side],
         };
         self.flight[side] = Some(flight);
         Some(write)
@@ -418,6 +435,7 @@ fn outcome_word(outcome: &Outcome) -> String {
         Outcome::Moved { .. } => "moved".to_owned(),
         Outcome::Duplicate { .. } => "duplicate".to_owned(),
         Outcome::Gone { .. } => "gone".to_owned(),
+        Outcome::Questioned(refusal) => format!("questioned: {} {}", refusal.code, refusal.message),
         Outcome::Refused(refusal) => format!("refused: {} {}", refusal.code, refusal.message),
         Outcome::Unknown => "unknown".to_owned(),
         Outcome::NotDone(_) => "not done".to_owned(),

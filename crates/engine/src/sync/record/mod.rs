@@ -6,6 +6,7 @@ mod echo;
 mod hear;
 mod join;
 mod merge;
+mod question;
 mod row;
 mod want;
 

@@ -274,6 +274,7 @@ impl Link {
             unmodified_since: if conditional { self.read[side].or(self.stamp[side]) } else { None },
             operation_id,
             group: self.group(scope, side),
+            insists: self.insists[side],
         }
     }
 

@@ -173,6 +173,9 @@ impl crate::sync::Link {
 
     /// A person decided: this side's values are taken.
     pub(crate) fn decide_manual(&mut self, scope: &mut crate::sync::record::Scope<'_>, conflict: &str, side: Side) {
+        if self.decide_question(scope, conflict, side) {
+            return;
+        }
         let index = conflict.rsplit_once("-f").and_then(|(_, index)| index.parse::<usize>().ok());
         let Some(index) = index.filter(|index| *index < self.fields.len()) else {
             self.decide_record(scope, conflict, side);

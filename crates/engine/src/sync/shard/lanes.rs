@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Shard, Timer, recover::MASS_DELETE};
 use crate::sync::{
-    Allowance, Batch, Budget, Class, Effect, JobKind, LinkId, MappingIndex, Refusal, Reread, Side, Style, Tag, Write,
+    Batch, Class, Effect, JobKind, LinkId, MappingIndex, Refusal, Reread, Side, Style, Tag, Write,
     record::{Intent, IntentKind, Want},
 };
 
@@ -56,11 +56,6 @@ impl Shard {
         self.lanes.entry(connection.to_owned()).or_default()
     }
 
-    pub(super) fn budget(&mut self, connection: &str) -> &mut Budget {
-        let (share, reserve) = self.settings.budget;
-        self.budgets.entry(connection.to_owned()).or_insert_with(|| Budget::new(share, reserve))
-    }
-
     /// A link has something to write to a side.
     pub(super) fn ready(&mut self, id: LinkId, side: Side) {
         let Some(link) = self.cache.get(id) else { return };
@@ -104,7 +99,7 @@ impl Shard {
                     }
                     break;
                 }
-                if limits.budgeted && !self.within_budget(&connection) {
+                if !self.within_budget(&connection) {
                     break;
                 }
                 self.send(&connection, limits.batch);
@@ -115,9 +110,7 @@ impl Shard {
     /// Whether one more call may be made; if not, the lane is tried again later.
     fn within_budget(&mut self, connection: &str) -> bool {
         let class = self.class();
-        let now = self.now;
-        let Allowance::Wait(until) = self.budget(connection).allows(now, class, 1) else { return true };
-        let at = until.max(now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now));
+        let Some(at) = self.spent_until(connection, class) else { return true };
         self.lane(connection).due = Some(at);
         self.timers.insert((at, Timer::Lane(connection.to_owned())));
         false
@@ -163,8 +156,7 @@ impl Shard {
         lane.flying += 1;
         self.last_batch = tag.batch;
         self.counts.writes += writes.len() as u64;
-        let now = self.now;
-        self.budget(connection).spend(now, class, 1);
+        self.spend(connection, class);
         self.batches.insert(tag, links);
         self.after.push(Effect::Write(Batch { tag, connection: connection.to_owned(), writes, class }));
     }

@@ -20,6 +20,7 @@ mod recall;
 mod recover;
 mod rhythm;
 mod running;
+mod spending;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -217,9 +218,13 @@ impl Shard {
             Input::Written { tag, outcomes } => self.written(tag, outcomes),
             Input::Answered { ticket, answer } => self.answered(ticket, answer),
             Input::Usage { connection, used, limit } => self.budget(&connection).usage(now, used, limit),
+            Input::Reserved { connection, reserved } => self.reserved(&connection, reserved),
+            Input::Spent { connection, calls } => self.budget(&connection).spend(calls),
+            Input::Delivered { connection, used, limit } => self.budget(&connection).events(now, used, limit),
             Input::Clock { connection, ahead_ms, uncertain_ms } => {
                 self.clocks.insert(connection, (ahead_ms, uncertain_ms));
             }
+            Input::Beat(mapping) => self.beat(mapping),
             Input::Command { id, command } => self.command(id, command),
             Input::Tick => {}
         }

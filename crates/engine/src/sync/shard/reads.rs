@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
     Shard, Timer,
@@ -10,7 +10,7 @@ use super::{
     items::{Item, ReadRow},
     running::JobId,
 };
-use crate::sync::{Allowance, Answer, Class, Effect, Key, LinkId, MappingIndex, Read, Row, Side};
+use crate::sync::{Answer, Class, Effect, Key, LinkId, MappingIndex, Read, Row, Side};
 
 /// A question to a system that is not answered yet.
 #[derive(Debug, Clone)]
@@ -76,14 +76,7 @@ impl Shard {
     /// Until when no call of this class may be made to a side's connection, if none may be made now.
     pub(super) fn must_wait(&mut self, mapping: MappingIndex, side: Side, class: Class) -> Option<Timestamp> {
         let connection = self.mapping(mapping).ends[side].connection.clone();
-        if !self.plan.connections.get(&connection).is_some_and(|limits| limits.budgeted) {
-            return None;
-        }
-        let now = self.now;
-        match self.budget(&connection).allows(now, class, 1) {
-            Allowance::Allowed => None,
-            Allowance::Wait(until) => Some(until.max(now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now))),
-        }
+        self.spent_until(&connection, class)
     }
 
     fn ask_rows(&mut self, mapping: MappingIndex, side: Side, links: Vec<(LinkId, Key)>) {
@@ -124,8 +117,7 @@ impl Shard {
         let connection = self.mapping(mapping).ends[side].connection.clone();
         let ticket = self.ticket();
         self.reads.insert(ticket, asked);
-        let now = self.now;
-        self.budget(&connection).spend(now, class, 1);
+        self.spend(&connection, class);
         self.effects.push_back(Effect::Read { ticket, class, connection, read });
     }
 

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{Shard, Timer};
-use crate::sync::{LinkId, MappingIndex, Side};
+use crate::sync::{LinkId, MappingIndex, Side, settings};
 
 /// What waits, and what may go.
 #[derive(Debug, Clone, Default)]
@@ -30,12 +30,14 @@ impl Rhythm {
 impl Shard {
     /// Whether a write waits for the next beat of its mapping. The first loading does not.
     pub(super) fn is_held(&mut self, id: LinkId, mapping: MappingIndex, side: Side) -> bool {
-        let Some(every) = self.settings.every.get(&mapping).copied() else { return false };
+        let Some(rhythm) = self.settings.rhythms.get(&mapping).copied() else { return false };
         if self.mappings[mapping].loaded != [true, true] || self.rhythm.let_go.remove(&(id, side)) {
             return false;
         }
         self.rhythm.waiting.entry(mapping).or_default().insert((id, side));
-        self.timers.insert((next_beat(self.now, every), Timer::Beat(mapping)));
+        if let settings::Rhythm::Every(every) = rhythm {
+            self.timers.insert((next_beat(self.now, every), Timer::Beat(mapping)));
+        }
         true
     }
 

@@ -66,7 +66,7 @@ impl Resolver<'_, '_> {
             deletes,
             delete_conflict: mapping.delete_conflict,
         };
-        (resolved, mapping.options)
+        (resolved, mapping.options.clone())
     }
 
     fn end(&mut self, known: &Known<'_>, side: Side, fields: &[sync::FieldPair]) -> sync::End {

@@ -13,12 +13,13 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tombolo_engine::sync::{
-    Command, Conflict, DeadLetter, Gap, History, Link, LinkId, Load, Loaded, Start, Transaction,
+    Command, Conflict, DeadLetter, Gap, History, Ledger, Link, LinkId, Load, Loaded, Reservation, Reserved, Start,
+    Transaction,
 };
 
 use self::shard::{Shard, pairs};
 use super::{
-    Lease, State, Status, failpoints,
+    Lease, Standing, State, Status, failpoints,
     lease::{fenced, unknown},
     row::forms,
 };
@@ -35,7 +36,7 @@ pub(crate) struct MemoryState {
 struct All {
     tenants: Vec<String>,
     shards: BTreeMap<u64, Shard>,
-    budgets: BTreeMap<(String, String), (u64, Timestamp)>,
+    ledgers: BTreeMap<String, Ledger>,
     shapes: BTreeMap<u64, String>,
     asked: u64,
 }
@@ -164,7 +165,15 @@ impl State for MemoryState {
     }
 
     fn status(&self, shard: u64) -> BoxFuture<'_, Result<Status>> {
-        Box::pin(ready(self.of(shard, Shard::status)))
+        Box::pin(ready(self.with(|all| {
+            let status = all.shard(shard)?.status();
+            let ledgered = |standing: Standing| {
+                let ledger = all.ledgers.get(&standing.ledger).cloned().unwrap_or_default();
+                (standing, ledger)
+            };
+            let budgets = all.shards[&shard].standings.values().cloned().map(ledgered).collect();
+            Ok(Status { budgets, ..status })
+        })))
     }
 
     fn conflicts(&self, shard: u64, open_only: bool, limit: usize) -> BoxFuture<'_, Result<Vec<Conflict>>> {
@@ -212,24 +221,18 @@ impl State for MemoryState {
         })))
     }
 
-    fn reserve<'a>(&'a self, budget: &'a str, day: &'a str, calls: u64, limit: u64) -> BoxFuture<'a, Result<u64>> {
+    fn reserve<'a>(&'a self, ledger: &'a str, ask: &'a Reservation) -> BoxFuture<'a, Result<Reserved>> {
+        Box::pin(ready(self.with(|all| Ok(all.ledgers.entry(ledger.to_owned()).or_default().reserve(ask)))))
+    }
+
+    fn keep_standing<'a>(&'a self, shard: u64, standing: &'a Standing) -> BoxFuture<'a, Result<()>> {
         Box::pin(ready(self.with(|all| {
-            let row = all.budgets.entry((budget.to_owned(), day.to_owned())).or_default();
-            let given = calls.min(limit.saturating_sub(row.0));
-            *row = (row.0 + given, Timestamp::now());
-            Ok(given)
+            all.shard(shard)?.standings.insert(standing.connection.clone(), standing.clone());
+            Ok(())
         })))
     }
 
     fn prune(&self, shard: u64, before: Timestamp, limit: usize) -> BoxFuture<'_, Result<u64>> {
-        Box::pin(ready(self.with(|all| {
-            let mut gone = all.shard(shard)?.prune(before, limit);
-            all.budgets.retain(|_, (_, touched)| {
-                let goes = *touched < before && gone < limit;
-                gone += usize::from(goes);
-                !goes
-            });
-            Ok(gone as u64)
-        })))
+        Box::pin(ready(self.with(|all| Ok(all.shard(shard)?.prune(before, limit) as u64))))
     }
 }

@@ -10,7 +10,7 @@ use tombolo_engine::sync::{
 };
 
 use super::super::{
-    Counts, Lease, Status,
+    Counts, Lease, Standing, Status,
     load::MOST_MATCHES,
     row::{half, present},
 };
@@ -36,6 +36,7 @@ pub(super) struct Shard {
     pub(super) sources: BTreeMap<SourceId, SourceState>,
     pub(super) mappings: BTreeMap<MappingIndex, MappingState>,
     pub(super) commands: BTreeMap<u64, Command>,
+    pub(super) standings: BTreeMap<String, Standing>,
 }
 
 /// A step, when it was done, and where it stood in its transaction.
@@ -278,6 +279,7 @@ impl Shard {
             waiting: waiting.clone().count() as u64,
             oldest: waiting.min(),
             active: self.links.values().filter(|row| row.active).count() as u64,
+            budgets: Vec::new(),
         }
     }
 

@@ -182,7 +182,8 @@ async fn who_looks_on_reads_and_asks_and_changes_nothing() {
             beside.renew(&lease, MINUTE).await.unwrap_err(),
             beside.release(&lease).await.unwrap_err(),
             beside.prune(shard, at(1), 1).await.unwrap_err(),
-            beside.reserve("crm", "2026-01-01", 1, 1).await.unwrap_err(),
+            beside.reserve("crm", &ask(1, 1, None)).await.unwrap_err(),
+            beside.keep_standing(shard, &standing("crm")).await.unwrap_err(),
         ] {
             assert_eq!(refused.kind(), ErrorKind::Usage, "{refused}");
         }

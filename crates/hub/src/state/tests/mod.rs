@@ -15,8 +15,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use places::TestPlace;
 use tombolo_engine::sync::{
-    Conflict, ConflictKind, DeadLetter, Entry, Gap, History, Job, JobKind, Link, LinkRow, Load, Loaded, News, NewsKind,
-    Parked, Presence, Refusal, Side, SourceId, SourceState, Stage, Step, Stored, Transaction,
+    Class, Conflict, ConflictKind, DeadLetter, Entry, Gap, History, Job, JobKind, Link, LinkRow, Load, Loaded, News,
+    NewsKind, Parked, Presence, Refusal, Side, SourceId, SourceState, Stage, Step, Stored, Transaction,
 };
 
 use super::{memory::MemoryState, *};
@@ -98,6 +98,23 @@ fn dead_letter(link: u64, side: Side, second: i64) -> DeadLetter {
         passing: false,
     };
     DeadLetter { link, side, mapping: 0, keys: [None, None], fields: vec!["Title".to_owned()], cause, at: at(second) }
+}
+
+fn ask(second: i64, calls: u64, limit: Option<u64>) -> Reservation {
+    Reservation {
+        connection: "crm".to_owned(),
+        at: at(second),
+        calls,
+        owed: 0,
+        back: None,
+        limit,
+        budget: (50, 0),
+        class: Class::Live,
+    }
+}
+
+fn standing(connection: &str) -> Standing {
+    Standing { connection: connection.to_owned(), ledger: "org".to_owned(), budget: (50, 0), calls: None, events: None }
 }
 
 fn gap(id: u64, second: i64, closed: Option<i64>) -> Gap {

@@ -332,19 +332,48 @@ async fn a_record_is_found_by_any_of_its_ids() {
 }
 
 #[tokio::test]
-async fn calls_are_given_out_until_there_are_no_more() {
+async fn calls_are_given_out_until_there_are_no_more_and_come_back_after_a_day() {
+    const HOUR: i64 = 3600;
     on_all(async |state| {
         state.prepare().await.unwrap();
-        let reserve = async |day: &str, calls, limit| state.reserve("crm", day, calls, limit).await.unwrap();
-        assert_eq!(reserve("2026-01-01", 600, 1000).await, 600);
-        assert_eq!(reserve("2026-01-01", 600, 1000).await, 400);
-        assert_eq!(reserve("2026-01-01", 600, 1000).await, 0);
-        assert_eq!(reserve("2026-01-01", 600, 500).await, 0, "a limit that sank");
-        assert_eq!(reserve("2026-01-01", 600, 1100).await, 100);
-        assert_eq!(reserve("2026-01-02", 600, 1000).await, 600);
-        let all = (0..20).map(|_| state.reserve("crm", "2026-01-03", 7, 100));
-        let given: u64 = futures_util::future::try_join_all(all).await.unwrap().iter().sum();
-        assert_eq!(given, 100, "together they get what there is");
+        let reserve = async |second, calls, limit| {
+            let reserved = state.reserve("crm", &ask(second, calls, limit)).await.unwrap();
+            (reserved.given, reserved.used, reserved.limit)
+        };
+        // Half of the org's calls are ours.
+        assert_eq!(reserve(0, 50, None).await, (50, 50, None), "nobody knows a limit");
+        assert_eq!(reserve(0, 600, Some(2000)).await, (600, 650, Some(2000)));
+        assert_eq!(reserve(HOUR, 600, None).await, (350, 1000, Some(2000)), "one was told, all are held to it");
+        assert_eq!(reserve(HOUR, 600, Some(1000)).await, (0, 1000, Some(1000)), "a limit that sank");
+        let back = Reservation { back: Some((at(HOUR), 100)), ..ask(2 * HOUR, 0, None) };
+        assert_eq!(state.reserve("crm", &back).await.unwrap().used, 900);
+        let owed = Reservation { owed: 30, ..ask(2 * HOUR, 0, None) };
+        assert_eq!(state.reserve("crm", &owed).await.unwrap().used, 930);
+        assert_eq!(reserve(25 * HOUR, 600, Some(2000)).await, (600, 880, Some(2000)));
+        assert_eq!(state.reserve("other", &ask(0, 7, None)).await.unwrap().used, 7);
+        let all: Vec<Reservation> = (0..20).map(|_| ask(0, 7, Some(200))).collect();
+        let all = all.iter().map(|ask| state.reserve("third", ask));
+        let given = futures_util::future::try_join_all(all).await.unwrap();
+        assert_eq!(given.iter().map(|reserved| reserved.given).sum::<u64>(), 100, "together they get what there is");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_connections_were_told_is_shown_with_the_ledgers_of_their_orgs() {
+    on_all(async |state| {
+        let lease = begin(&*state).await;
+        let now = Reservation { at: Timestamp::now(), ..ask(0, 40, Some(1000)) };
+        state.reserve("org", &now).await.unwrap();
+        let told = Standing { calls: Some(Told { used: 70, limit: 1000, at: at(5) }), ..standing("crm") };
+        for standing in [&standing("crm"), &standing("second"), &told] {
+            state.keep_standing(lease.shard, standing).await.unwrap();
+        }
+        let budgets = state.status(lease.shard).await.unwrap().budgets;
+        let [(first, ledger), (second, same)] = &budgets[..] else { panic!("{budgets:?}") };
+        assert_eq!((first, second), (&told, &standing("second")));
+        assert_eq!((ledger.used(now.at), ledger.limit), (40, Some(1000)));
+        assert_eq!(ledger, same, "both lead to one org");
     })
     .await;
 }

@@ -44,6 +44,13 @@ pub(super) struct Data {
     /// Who is told of which table: entity and tenant, and the tenant's column.
     pub(super) told: BTreeMap<(String, String), Listener>,
     pub(super) troubles: VecDeque<Trouble>,
+    /// Questions and batches, and how many of them were looked at.
+    pub(super) calls: u64,
+    pub(super) metered: u64,
+    /// How many calls a day are allowed, if they are counted.
+    pub(super) allowed: Option<u64>,
+    /// A value that nobody means, unless a person says so.
+    pub(super) doubted: Option<Stored>,
 }
 
 /// The fields that are heard, and the tenant's column.
@@ -63,6 +70,26 @@ pub(super) struct Table {
 impl World {
     pub(crate) fn new() -> Self {
         Self { data: Arc::default(), changed: watch::Sender::new(0) }
+    }
+
+    /// From here on it is asked whether whoever writes this means it.
+    pub(crate) fn doubt(&self, value: &str) {
+        self.data().doubted = Some(Stored::Text(value.to_owned()));
+    }
+
+    /// From here on calls are counted, and so many are allowed in a day.
+    pub(crate) fn allow(&self, calls: u64) {
+        self.data().allowed = Some(calls);
+    }
+
+    /// How many calls a day are allowed.
+    pub(crate) fn allowed(&self) -> u64 {
+        self.data().allowed.unwrap_or(u64::MAX)
+    }
+
+    /// The calls that were made.
+    pub(crate) fn calls(&self) -> u64 {
+        self.data().calls
     }
 
     /// A table whose key `id` is drawn. Of each field: its name, kind, and whether it is unique.

@@ -30,6 +30,17 @@ pub(super) fn rewrite(work: &Work<'_>, object: &ObjectDef, row: &mut [Cell], cha
     Ok(())
 }
 
+/// A duplicate rule warns of a record that a fault has chosen.
+pub(super) fn warn_of_duplicates(work: &Work<'_>, object: &ObjectDef) -> Result<()> {
+    if work.caller.duplicates_allowed {
+        return Ok(());
+    }
+    match work.befallen(FaultKind::DuplicatesDetected, object) {
+        Some(fault) => Err(faults::duplicates_detected(fault.message).into()),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a record that a fault has chosen.
 pub(super) fn fail(work: &Work<'_>, object: &ObjectDef, id: Option<Id>) -> Result<()> {
     if work.befallen(FaultKind::RowLock, object).is_some() {

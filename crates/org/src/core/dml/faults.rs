@@ -176,6 +176,11 @@ pub(crate) fn converted() -> Fault {
     unnamed(ErrorCode::from("CANNOT_UPDATE_CONVERTED_LEAD"), "cannot reference converted lead")
 }
 
+/// What a duplicate rule that alerts says (rest.md 4.2).
+pub(crate) fn duplicates_detected(message: Option<String>) -> Fault {
+    Fault::new(ErrorCode::DuplicatesDetected, message.unwrap_or_else(|| "Use one of these records?".to_owned()))
+}
+
 /// Someone else is writing it.
 pub(crate) fn row_locked(id: Option<Id>) -> Fault {
     let whom = id.map(|id| format!(" or 1 records: {id}")).unwrap_or_default();

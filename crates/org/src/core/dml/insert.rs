@@ -72,6 +72,7 @@ fn insert_loaded(work: &mut Work<'_>, object: &Arc<ObjectDef>, loaded: Loaded) -
     // What the org gives a default to may be left out, but not be given as null.
     check::required(object, &row, |column, field| !field.flags.defaulted_on_create || given.contains(&column))?;
     check::unique(work, object, "", &row, |_| true)?;
+    automation::warn_of_duplicates(work, object)?;
     automation::fail(work, object, None)?;
     let id = identify(work, object, &mut row)?;
     object.rows().insert(work.connection, &row)?;

@@ -152,6 +152,7 @@ fn update_loaded(
     derived::fill(RowView::new(object, &mut after, &given, &changed), work.now_ms());
     check::required(object, &after, |column, _| given.contains(&column))?;
     check::unique(work, object, id.as_str(), &after, |column| before[column] != after[column])?;
+    automation::warn_of_duplicates(work, object)?;
     automation::fail(work, object, Some(id))?;
     stamp(work, object, &mut after);
     save(work, object, id, ChangeType::Update, before, after)?;

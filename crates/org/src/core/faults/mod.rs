@@ -92,6 +92,9 @@ fault_kinds! {
     PartialFailure = "partial_failure", Record, false;
     /// A record is not written: `UNABLE_TO_LOCK_ROW`.
     RowLock = "row_lock", Record, false;
+    /// A duplicate rule takes a record that is made or changed for another one: `DUPLICATES_DETECTED`, unless the request
+    /// carries `Sforce-Duplicate-Rule-Header: allowSave=true`.
+    DuplicatesDetected = "duplicates_detected", Record, false;
     /// Queries and getUpdated show a record as it was before a write for [`Fault::delay`]; reading it by its Id, and
     /// its events, show what it is.
     LateRows = "late_rows", Record, false;

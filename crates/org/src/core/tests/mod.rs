@@ -25,6 +25,7 @@ pub(super) fn caller(core: &Core) -> Caller {
         api: Api::Rest,
         version: ApiVersion::DEFAULT,
         client: Some("test".to_owned()),
+        duplicates_allowed: false,
         session: String::new(),
     }
 }

@@ -73,6 +73,7 @@ fn operate(call: &Call, dialect: &str, envelope: &Envelope) -> Result<Answered, 
         api: Api::Soap,
         version: call.version,
         client: client_of(envelope),
+        duplicates_allowed: false,
         session: session.token.clone(),
     };
     let core = &call.app.core;

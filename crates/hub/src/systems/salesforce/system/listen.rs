@@ -1,6 +1,9 @@
 //! Change events over CometD, as a source.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use futures_util::{
     StreamExt,
@@ -58,6 +61,7 @@ async fn tell(shared: &Shared, source: &SourceId, items: Vec<Item>) -> Vec<Resul
     let mut events = Vec::new();
     for item in items {
         if let Ok(StreamItem::Event(message)) = item {
+            shared.delivered.fetch_add(1, Ordering::Relaxed);
             events.push(message);
             continue;
         }

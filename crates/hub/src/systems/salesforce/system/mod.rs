@@ -13,7 +13,10 @@ mod write;
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures_util::{future::BoxFuture, stream::BoxStream};
@@ -21,20 +24,25 @@ use tokio::{
     sync::{Mutex, OnceCell},
     time::{Duration, Instant},
 };
-use tombolo_client::{Client, ErrorKind as ClientKind, ObjectDescribe};
+use tombolo_client::{Client, ErrorKind as ClientKind, Limit, ObjectDescribe};
 use tombolo_engine::sync::{Answer, Batch, Outcome, Plan, Read, SourceId, SourceState};
 
 use self::object::{Object, Selection};
 use super::errors::failed;
 use crate::{
     Error, Result,
-    systems::system::{ClockReading, Entity, Fence, System, Told},
+    systems::system::{Allocations, ClockReading, Entity, Fence, Metered, System, Told},
 };
 
 pub(super) use object::channel;
 
 /// How long what describe said holds before a field that it did not name is looked for again.
 const HOLDS: Duration = Duration::from_secs(60);
+
+/// The allocation of API calls, and those of events delivered: of a day, or with the add-on of a month (rest.md 6.1).
+const CALLS: &str = "DailyApiRequests";
+const EVENTS: [&str; 3] =
+    ["DailyDeliveredPlatformEvents", "MonthlyPlatformEventsUsageEntitlement", "MonthlyPlatformEvents"];
 
 /// What a mapping's writes may do on the side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -43,6 +51,8 @@ pub(crate) struct WriteRules {
     pub(crate) assignment_rules: bool,
     /// Whether records are saved although a duplicate rule warns.
     pub(crate) duplicates_allowed: bool,
+    /// Whether a person decides about what a duplicate rule refuses.
+    pub(crate) duplicates_asked: bool,
 }
 
 /// An org that is kept in step.
@@ -62,6 +72,10 @@ struct Shared {
     learned: RwLock<Learned>,
     selection: Mutex<Option<(Instant, Arc<Selection>)>>,
     user: OnceCell<String>,
+    /// Events that were delivered and not looked at.
+    delivered: AtomicU64,
+    /// The calls that were looked at.
+    counted: AtomicU64,
 }
 
 /// What was learned of the plan and the org.
@@ -87,6 +101,8 @@ impl SalesforceSystem {
                 learned: RwLock::default(),
                 selection: Mutex::default(),
                 user: OnceCell::new(),
+                delivered: AtomicU64::new(0),
+                counted: AtomicU64::new(0),
             }),
         }
     }
@@ -153,6 +169,16 @@ impl Shared {
     async fn identity(&self) -> Result<String> {
         let identity = self.client.identity().await.map_err(|error| failed("cannot reach the org", error))?;
         Ok(identity.organization_id)
+    }
+
+    async fn allocations(&self) -> Result<Allocations> {
+        let limits = self.client.limits().await.map_err(|error| failed("cannot ask what the org allows", error))?;
+        let used = |limit: Limit| {
+            let max = u64::try_from(limit.max).unwrap_or(0);
+            (u64::try_from(limit.max.saturating_sub(limit.remaining)).unwrap_or(0), max)
+        };
+        let events = EVENTS.iter().filter_map(|name| limits.get(name)).find(|limit| limit.max > 0);
+        Ok(Allocations { calls: limits.get(CALLS).map(used), events: events.map(used) })
     }
 
     async fn clock(&self) -> Result<ClockReading> {
@@ -230,6 +256,16 @@ impl System for SalesforceSystem {
 
     fn usage(&self) -> Option<(u64, u64)> {
         self.shared.client.api_usage().map(|usage| (usage.used, usage.max))
+    }
+
+    fn metered(&self) -> Metered {
+        let calls = self.shared.client.calls();
+        let before = self.shared.counted.swap(calls, Ordering::Relaxed);
+        Metered { calls: calls.saturating_sub(before), events: self.shared.delivered.swap(0, Ordering::Relaxed) }
+    }
+
+    fn allocations(&self) -> BoxFuture<'_, Result<Allocations>> {
+        Box::pin(self.shared.allocations())
     }
 
     /// Nothing was made in the org.

@@ -72,6 +72,7 @@ pub(super) fn of_errors(errors: &[ApiError], write: &Prepared) -> Outcome {
         ErrorCode::InvalidCrossReferenceKey | ErrorCode::NotFound | ErrorCode::UndeleteFailed if of_a_record => {
             Outcome::Gone { certain: false }
         }
+        ErrorCode::DuplicatesDetected if write.rules.duplicates_asked => Outcome::Questioned(refusal_of(errors)),
         ErrorCode::RequestLimitExceeded => Outcome::NotDone(after(DAILY)),
         ErrorCode::AllOrNoneOperationRolledBack | ErrorCode::ProcessingHalted | ErrorCode::BatchProcessingHalted => {
             Outcome::NotDone(None)

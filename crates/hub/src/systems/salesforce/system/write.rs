@@ -58,6 +58,12 @@ impl Shared {
         desk.outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::NotDone(None))).collect()
     }
 
+    /// What a write may do on the side. What a person said is meant is saved whatever a rule says.
+    fn rules_of(&self, mapping: &str, write: &Write) -> WriteRules {
+        let rules = self.rules.get(mapping).copied().unwrap_or_default();
+        WriteRules { duplicates_allowed: rules.duplicates_allowed || write.insists, ..rules }
+    }
+
     async fn prepare_write(&self, plan: &Plan, place: usize, write: &Write) -> Result<Prepared, Outcome> {
         let Some(mapping) = plan.mappings.get(write.mapping) else { return Err(Outcome::NotDone(None)) };
         let end = &mapping.ends[write.side];
@@ -83,7 +89,7 @@ impl Shared {
             fields: serde_json::Map::new(),
             since: write.unmodified_since,
             group: write.group.clone(),
-            rules: self.rules.get(&mapping.name).copied().unwrap_or_default(),
+            rules: self.rules_of(&mapping.name, write),
             external_id: end.external_id.clone(),
             has_references: false,
         };

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
-use tombolo_engine::sync::{Delivery, News, NewsKind, Row};
+use tombolo_engine::sync::{Delivery, News, NewsKind, Refusal, Row};
 use tombolo_org::{CdcSelection, Fault, FaultKind, OrgConfig, RunningOrg};
 
 use super::*;
@@ -356,4 +356,64 @@ async fn a_field_that_is_gone_is_left_out() {
         "{outcomes:?}"
     );
     live.org.clear(hidden);
+}
+
+#[tokio::test]
+async fn what_a_duplicate_rule_refuses_is_refused_asked_about_or_saved() {
+    let live = Live::start(Style::Tagged).await;
+    let system = |rules: WriteRules| {
+        SalesforceSystem::new("crm", live.client.clone(), HashMap::from([("contact".to_owned(), rules)]))
+    };
+    let write = async |rules, write: Write| {
+        let system = system(rules);
+        system.prepare(plan(Style::Tagged, &FIELDS)).await.unwrap();
+        system.write(&batch(vec![write]), fence()).await.remove(0)
+    };
+    live.org.inject(Fault::new(FaultKind::DuplicatesDetected).object("Contact").message("Is it Ann?"));
+    let block = WriteRules::default();
+    let ask = WriteRules { duplicates_asked: true, ..block };
+    let allow = WriteRules { duplicates_allowed: true, ..block };
+    let ann = |other: &str| create(other, &[("LastName", "Ann".into())]);
+    let said = Refusal {
+        code: "DUPLICATES_DETECTED".to_owned(),
+        message: "Is it Ann?".to_owned(),
+        fields: Vec::new(),
+        passing: false,
+    };
+    assert_eq!(write(block, ann("1")).await, Outcome::Refused(said.clone()));
+    assert_eq!(write(ask, ann("1")).await, Outcome::Questioned(said.clone()));
+    let saved = write(allow, ann("1")).await;
+    let edit = |key: &Key| update(key, &[("FirstName", "Ann".into())]);
+    let key = done_key(&saved).to_owned();
+    assert_eq!(write(ask, edit(&key)).await, Outcome::Questioned(said));
+    // A person said that it is meant.
+    assert!(matches!(write(ask, Write { insists: true, ..edit(&key) }).await, Outcome::Done { .. }));
+    assert!(matches!(write(ask, Write { insists: true, ..ann("2") }).await, Outcome::Done { .. }));
+    // Deleting is no duplicate.
+    assert!(matches!(write(block, super::write(Operation::Delete(key), &[])).await, Outcome::Done { .. }));
+}
+
+#[tokio::test]
+async fn calls_and_events_are_counted() {
+    let live = Live::start(Style::Tagged).await;
+    live.system.metered();
+    let allocations = live.system.allocations().await.unwrap();
+    let (used, limit) = allocations.calls.unwrap();
+    assert!(used > 0 && limit == 15_000, "{allocations:?}");
+    assert_eq!(allocations.events, Some((0, 10_000)));
+    assert_eq!(live.system.metered(), Metered { calls: 1, events: 0 });
+    let source = SourceId { connection: "crm".to_owned(), channel: "Contact".to_owned() };
+    let mut told = live.system.listen(&source, SourceState::default());
+    assert!(matches!(told.next().await, Some(Ok(Told::Opened(_)))));
+    live.contacts(&["Ann", "Ben"]).await;
+    let mut heard = 0;
+    while heard < 2 {
+        if let Some(Ok(Told::Heard(delivery))) = told.next().await {
+            heard += delivery.news.len();
+        }
+    }
+    let Metered { calls, events } = live.system.metered();
+    assert!(calls >= 1 && events == 2, "{calls} calls, {events} events");
+    assert_eq!(live.system.allocations().await.unwrap().events, Some((2, 10_000)));
+    assert_eq!(live.system.usage().map(|(_, limit)| limit), Some(15_000));
 }

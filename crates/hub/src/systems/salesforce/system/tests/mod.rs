@@ -82,6 +82,7 @@ fn write(operation: Operation, fields: &[(&str, Stored)]) -> Write {
         expect: Vec::new(),
         unmodified_since: None,
         operation_id: "1.1".to_owned(),
+        insists: false,
         group: None,
     }
 }

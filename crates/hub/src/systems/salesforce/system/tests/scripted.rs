@@ -13,6 +13,14 @@ const C: &str = "0012300000bVTq1AAG";
 async fn org(
     writes: impl Fn(&str, &Json) -> Option<(u16, Json)> + Send + Sync + 'static,
 ) -> (Server, SalesforceSystem) {
+    ruled_org(writes, HashMap::new()).await
+}
+
+/// With the rules of mappings.
+async fn ruled_org(
+    writes: impl Fn(&str, &Json) -> Option<(u16, Json)> + Send + Sync + 'static,
+    rules: HashMap<String, WriteRules>,
+) -> (Server, SalesforceSystem) {
     let server = Server::start(move |line, body| {
         if line.ends_with("/sobjects/Contact/describe") {
             return Some((200, described_again(&contact()).to_string()));
@@ -31,7 +39,7 @@ async fn org(
         writes(line, &body).map(|(status, body)| (status, body.to_string()))
     })
     .await;
-    let system = SalesforceSystem::new("crm", client(&server.origin, "00D!x"), HashMap::new());
+    let system = SalesforceSystem::new("crm", client(&server.origin, "00D!x"), rules);
     system.prepare(plan(Style::Tagged, &["Email", "LastName", "Score__c"])).await.unwrap();
     (server, system)
 }
@@ -98,6 +106,28 @@ async fn every_error_of_a_record_means_something() {
         let outcomes = system.write(&batch(vec![email(A)]), fence()).await;
         let [Outcome::Refused(refusal)] = &outcomes[..] else { panic!("{outcomes:?}") };
         assert_eq!((refusal.passing, &refusal.fields), (passing, &fields));
+    }
+}
+
+#[tokio::test]
+async fn assignment_rules_and_duplicates_stand_in_the_headers_of_each_part() {
+    for (rules, expected) in [
+        (WriteRules { assignment_rules: true, ..WriteRules::default() }, json!({ "Sforce-Auto-Assign": "TRUE" })),
+        (
+            WriteRules { duplicates_allowed: true, ..WriteRules::default() },
+            json!({ "Sforce-Auto-Assign": "FALSE", "Sforce-Duplicate-Rule-Header": "allowSave=true" }),
+        ),
+    ] {
+        let answer = |_: &str, _: &Json| Some(composite(&[(200, json!([{ "id": A, "success": true, "errors": [] }]))]));
+        let (server, system) = ruled_org(answer, HashMap::from([("contact".to_owned(), rules)])).await;
+        assert_eq!(system.write(&batch(vec![email(A)]), fence()).await, [done(A)]);
+        let body: Json = serde_json::from_str(&server.writes()[0].1).unwrap();
+        let mut headers = body["compositeRequest"][0]["httpHeaders"].clone();
+        assert_eq!(
+            headers.as_object_mut().unwrap().remove("Sforce-Call-Options"),
+            Some(json!("client=tombolo.7.3.42"))
+        );
+        assert_eq!(headers, expected);
     }
 }
 
