@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Scope, merge::Move, places, second};
 use crate::sync::{
-    Fate, Flight, Held, Link, Open, Operation, Presence, Reread, Row, SentState, Side, Step, Stored, Style, Tag,
+    Fate, Flight, Held, Link, Open, Operation, Presence, Refusal, Reread, Row, SentState, Side, Step, Stored, Style,
+    Tag,
 };
 
 /// What became of a row.
@@ -336,9 +337,39 @@ impl Link {
         for field in &mut self.fields {
             field.open[side].clear();
         }
-        if self.keys[side].is_some() {
+        let lacks = self.fate == Fate::Live && self.presence[side] == Presence::Deleted;
+        if lacks
+            && self.presence[side.other()] == Presence::Present
+            && scope.mapping.ends[side].style != Style::Compared
+        {
+            self.purged(scope, side);
+        } else if self.keys[side].is_some() {
             self.deleted(scope, side, None, None);
         }
+    }
+
+    /// A record that was to come back is in no recycle bin any more: another one is made, which takes its place here.
+    fn purged(&mut self, scope: &mut Scope<'_>, side: Side) {
+        if !scope.mapping.ends[side].creates {
+            let refusal = Refusal {
+                code: "ENTITY_IS_DELETED".to_owned(),
+                message: "the record was purged, and without `external_id` no other one is made".to_owned(),
+                fields: Vec::new(),
+                passing: false,
+            };
+            self.refused[side] = Some(refusal.clone());
+            self.note_dead_letter(scope, side, Vec::new(), &refusal);
+            return;
+        }
+        let key = self.keys[side].take().unwrap_or_default();
+        scope.note(self.id, Step::Decided, side, Vec::new(), format!("{key} was purged: it is made anew"));
+        (self.presence[side], self.unmatched) = (Presence::Absent, true);
+        self.ledger[side].clear();
+        for field in &mut self.fields {
+            (field.image[side], field.confirmed[side]) = (None, None);
+            field.held[side].clear();
+        }
+        (self.read[side], self.stamp[side], self.young[side]) = (None, None, None);
     }
 }
 

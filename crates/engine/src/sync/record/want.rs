@@ -120,8 +120,15 @@ impl Link {
         match (self.want_now(scope, side), self.young[side].filter(|_| conditional)) {
             (Want::Write(_), Some(until)) if scope.now < until => Want::Later(until),
             (Want::Write(_), Some(_)) => Want::Read,
+            // A write of ours moved the row's time, and what it left has to be known before a condition rests on that.
+            (Want::Write(_), None) if conditional && self.is_awaited(side) => Want::Read,
             (want, _) => want,
         }
+    }
+
+    /// Whether the echo of a write that sets fields is waited for.
+    fn is_awaited(&self, side: Side) -> bool {
+        self.ledger[side].iter().any(|sent| sent.state == SentState::Awaited && !sent.values.is_empty())
     }
 
     fn want_now(&self, scope: &Scope<'_>, side: Side) -> Want {

@@ -31,6 +31,10 @@ impl Shard {
         let flight = self.cache.get(id).and_then(|link| link.flight[side].as_ref());
         let operation = flight.map(|flight| (flight.operation_id.clone(), !flight.before.is_empty()));
         let settled = !matches!(outcome, Outcome::Unknown);
+        let refused = matches!(outcome, Outcome::Moved { .. }) && self.needs.tries.contains_key(&id);
+        if matches!(outcome, Outcome::Moved { .. }) {
+            self.needs.tries.entry(id).or_insert(0);
+        }
         let parent = self.parent_shown(id, side, &outcome);
         let Some(next) = self.with(id, |link, scope| link.answered(scope, side, tag, outcome, shard)) else { return };
         // A row that was asked for while it was under way may show what was there before it.
@@ -49,10 +53,12 @@ impl Shard {
         if let Some((key, changed)) = parent {
             self.fan_out_row(mapping, &key, &changed);
         }
-        if next == Next::Go {
+        if next == Next::Go && !refused {
             self.needs.tries.remove(&id);
         }
         match next {
+            // One that is refused again and again is not asked for at once.
+            Next::Go if refused => self.later(id, None),
             Next::Go => {}
             Next::FindOut => {
                 let retry = self.settings.retry;
