@@ -275,7 +275,7 @@ pub enum Stage {
 pub struct MappingState {
     /// Whether everything that was there before was read, of each side.
     pub loaded: [bool; 2],
-    /// How many records there were on either side when they were counted last.
+    /// How many records there are, those that only one side has included.
     #[serde(default)]
     pub records: u64,
     /// Somebody paused it.

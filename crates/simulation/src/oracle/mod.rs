@@ -11,7 +11,7 @@ mod thrift;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tombolo_engine::sync::{Conflict, FieldPair, Key, Link, LinkId, Rewriting, Side, Stored};
+use tombolo_engine::sync::{Conflict, FieldPair, Key, Link, LinkId, Presence, Rewriting, Side, Stored};
 
 use crate::{Engine, World, canon, org, plan};
 
@@ -36,7 +36,25 @@ pub fn judge<E: Engine>(world: &World<E>) -> Vec<Violation> {
     wrong.extend(pairs::judge(&court));
     wrong.extend(policies::judge(&court));
     wrong.extend(thrift::judge(&court));
+    wrong.extend(records(world));
     wrong
+}
+
+/// What the brake on mass deletes goes by has to follow every record that comes and goes.
+fn records<E: Engine>(world: &World<E>) -> Vec<Violation> {
+    let store = &world.store;
+    let counted = |mapping: usize| store.mappings.get(&mapping).map_or(0, |state| state.records);
+    let there = |mapping: usize| {
+        let links = store.links.values().map(|row| &row.link).filter(|link| link.mapping == mapping);
+        links.filter(|link| link.presence.contains(&Presence::Present)).count() as u64
+    };
+    let names = world.plan.mappings.iter().map(|mapping| &mapping.name).enumerate();
+    let wrong = names.filter(|(mapping, _)| counted(*mapping) != there(*mapping));
+    let told = |(mapping, name)| Violation {
+        kind: "records are counted wrong",
+        text: format!("{name}: {} are counted, {} are there", counted(mapping), there(mapping)),
+    };
+    wrong.map(told).collect()
 }
 
 /// A world, and what is looked up in it again and again.

@@ -256,28 +256,23 @@ impl Link {
         }
     }
 
-    /// Forgets what was taken once both sides show it.
-    pub(crate) fn settle(&mut self, scope: &Scope<'_>) {
-        for index in 0..self.fields.len() {
-            let pair = &scope.mapping.fields[index];
-            let field = &self.fields[index];
-            let Some(taken) = &field.taken else { continue };
-            let quiet = field.open.iter().all(Vec::is_empty) && field.held.iter().all(Vec::is_empty);
-            let stands = quiet
-                && Side::BOTH.into_iter().all(|side| {
-                    if !pair.flow.writes(side) && taken.side != side {
-                        return true;
-                    }
-                    let shown = field.image[side].as_ref();
-                    match self.said(scope, index, taken, side) {
-                        Said::Value(goal) => shown.is_some_and(|shown| pair.canon.same(shown, &goal)),
-                        Said::Missing(..) | Said::Unloaded(..) => false,
-                    }
-                });
-            if stands {
-                self.fields[index].taken = None;
-            }
-        }
+    /// Whether what was taken in a field is to be forgotten: both sides show it.
+    pub(crate) fn stands(&self, scope: &Scope<'_>, index: usize) -> bool {
+        let pair = &scope.mapping.fields[index];
+        let field = &self.fields[index];
+        let Some(taken) = &field.taken else { return false };
+        let quiet = field.open.iter().all(Vec::is_empty) && field.held.iter().all(Vec::is_empty);
+        quiet
+            && Side::BOTH.into_iter().all(|side| {
+                if !pair.flow.writes(side) && taken.side != side {
+                    return true;
+                }
+                let shown = field.image[side].as_ref();
+                match self.said(scope, index, taken, side) {
+                    Said::Value(goal) => shown.is_some_and(|shown| pair.canon.same(shown, &goal)),
+                    Said::Missing(..) | Said::Unloaded(..) => false,
+                }
+            })
     }
 }
 

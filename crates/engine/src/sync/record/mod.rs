@@ -133,6 +133,11 @@ impl Link {
             })
     }
 
+    /// Whether a side has it.
+    pub(crate) fn is_record(&self) -> bool {
+        self.presence.contains(&Presence::Present)
+    }
+
     /// Whether it is being made on a side, and nobody knows yet under which key.
     pub(crate) fn is_being_made(&self, side: Side) -> bool {
         let flight = self.flight[side].as_ref();

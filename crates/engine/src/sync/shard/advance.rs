@@ -35,9 +35,7 @@ impl Shard {
         self.find_out(id);
         self.give_up_loose(id);
         self.expire(id);
-        if self.cache.get(id).is_some_and(|link| link.fields.iter().any(|field| field.taken.is_some())) {
-            self.with_quietly(id, |link, scope| link.settle(scope));
-        }
+        self.settle(id);
         let Some(link) = self.cache.get(id) else { return };
         let mapping = link.mapping;
         for side in Side::BOTH {
@@ -83,6 +81,24 @@ impl Shard {
         }
         if waits.is_some() || !looking {
             self.park(id, waits);
+        }
+    }
+
+    /// Forgets what was taken once both sides show it.
+    fn settle(&mut self, id: LinkId) {
+        if self.cache.get(id).is_none_or(|link| link.fields.iter().all(|field| field.taken.is_none())) {
+            return;
+        }
+        let all = |link: &crate::sync::Link, scope: &crate::sync::record::Scope<'_>| {
+            (0..link.fields.len()).filter(|index| link.stands(scope, *index)).collect::<Vec<_>>()
+        };
+        let standing = self.look(id, all).unwrap_or_default();
+        if !standing.is_empty() {
+            self.with(id, |link, _| {
+                for index in standing {
+                    link.fields[index].taken = None;
+                }
+            });
         }
     }
 

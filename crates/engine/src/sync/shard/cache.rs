@@ -1,6 +1,9 @@
 //! The links that are held in memory: those with something under way, and the last used others.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use jiff::Timestamp;
 
@@ -29,6 +32,8 @@ pub(super) struct Slot {
     pub(super) left: [u64; 2],
     /// When the newest row of each side that counted was asked for, by the same count.
     pub(super) asked: [u64; 2],
+    /// Whether it counts among the records of its mapping.
+    pub(super) counted: bool,
     used: u64,
     matches: [Option<String>; 2],
     keys: [Option<Key>; 2],
@@ -41,14 +46,36 @@ pub(super) type Parent = (MappingIndex, Side, Key);
 /// The links in memory. They are the truth of the one writer; the state store follows.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cache {
-    slots: HashMap<LinkId, Box<Slot>>,
+    slots: HashMap<LinkId, Box<Slot>, BuildHasherDefault<Spread>>,
     by_key: [HashMap<MappingIndex, HashMap<Key, LinkId>>; 2],
     by_match: BTreeMap<(MappingIndex, Side, String), BTreeSet<LinkId>>,
     parked: HashMap<Parent, BTreeSet<LinkId>>,
     absent: BTreeMap<(MappingIndex, Side), HashSet<Key>>,
     /// Links that are being made on a side: the record may be there before its answer.
     making: BTreeSet<(MappingIndex, Side, LinkId)>,
+    /// Those of them of which a sending was given up that may still land.
+    loose: BTreeSet<(MappingIndex, Side, LinkId)>,
     clock: u64,
+}
+
+/// Numbers that count up need no hash that nobody can foresee, and a link is looked up some twenty times for each change.
+#[derive(Debug, Clone, Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(26);
+    }
 }
 
 /// More keys of a side that are known to have no link are not remembered.
@@ -114,11 +141,10 @@ impl Cache {
                     slot.keys[side] = Some(new);
                 }
             }
-            if slot.link.is_being_made(side) {
-                self.making.insert((mapping, side, id));
-            } else {
-                self.making.remove(&(mapping, side, id));
-            }
+            let made = (mapping, side, id);
+            let making = slot.link.is_being_made(side);
+            note(&mut self.making, made, making);
+            note(&mut self.loose, made, making && !slot.link.loose[side].is_empty());
             let text = plan.mappings.get(mapping).and_then(|plan| slot.link.match_text(plan, side));
             if text != slot.matches[side] {
                 self.unmatch(mapping, side, slot.matches[side].take(), id);
@@ -186,6 +212,8 @@ impl Cache {
     pub(super) fn insert(&mut self, link: Link, plan: &Plan) {
         if !self.slots.contains_key(&link.id) {
             let slot = Slot {
+                // A new one shows no side yet; one that was put away was counted with it.
+                counted: link.is_record(),
                 link,
                 left: [0, 0],
                 asked: [0, 0],
@@ -196,6 +224,13 @@ impl Cache {
             };
             self.put(Box::new(slot), plan);
         }
+    }
+
+    /// Counts a link as the record that it is, or is not any more. By how much there are more now.
+    pub(super) fn count(&mut self, id: LinkId) -> i64 {
+        let Some(slot) = self.slots.get_mut(&id) else { return 0 };
+        let before = std::mem::replace(&mut slot.counted, slot.link.is_record());
+        i64::from(slot.counted) - i64::from(before)
     }
 
     pub(super) fn is_absent(&mut self, mapping: MappingIndex, side: Side, key: Key) {
@@ -222,6 +257,7 @@ impl Cache {
         for side in Side::BOTH {
             self.forget_key(mapping, side, slot.keys[side].take(), id);
             self.making.remove(&(mapping, side, id));
+            self.loose.remove(&(mapping, side, id));
             self.unmatch(mapping, side, slot.matches[side].take(), id);
         }
         self.unpark(slot.parked.take(), id);
@@ -247,7 +283,7 @@ impl Cache {
 
     /// The link of which a sending with this mark was given up, if there is but one.
     pub(super) fn loose(&self, mapping: MappingIndex, side: Side, tag: Tag) -> Option<LinkId> {
-        let of_it = self.making.range((mapping, side, 0)..=(mapping, side, LinkId::MAX));
+        let of_it = self.loose.range((mapping, side, 0)..=(mapping, side, LinkId::MAX));
         let mut links = of_it.filter_map(|(.., id)| self.get(*id)).filter(|link| link.loose[side].contains(&tag));
         links.next().filter(|_| links.next().is_none()).map(|link| link.id)
     }
@@ -269,6 +305,14 @@ impl Cache {
 
     pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
         self.slots.values().map(|slot| &slot.link)
+    }
+}
+
+fn note<T: Ord>(set: &mut BTreeSet<T>, one: T, belongs: bool) {
+    if belongs {
+        set.insert(one);
+    } else if !set.is_empty() {
+        set.remove(&one);
     }
 }
 

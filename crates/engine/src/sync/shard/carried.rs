@@ -104,9 +104,7 @@ impl Shard {
     /// The link's record is gone, and somebody made it anew.
     fn replace(&mut self, id: LinkId, half: Option<LinkId>, told: &Carrier<'_>) {
         if let Some(half) = half {
-            self.cache.remove(half);
-            self.dirty.remove(&half);
-            self.transaction.forgotten.push(half);
+            self.forget(half);
         }
         let (side, key) = (told.side, told.key.clone());
         self.with(id, |link, scope| link.made_anew(scope, side, key));

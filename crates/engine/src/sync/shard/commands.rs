@@ -34,9 +34,7 @@ impl Shard {
             }
             Command::Forget { mapping, side, key } => {
                 if let Lookup::Link(id) = self.cache.lookup(mapping, side, &key) {
-                    self.cache.remove(id);
-                    self.dirty.remove(&id);
-                    self.transaction.forgotten.push(id);
+                    self.forget(id);
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::{
     fmt::{self, Write},
 };
 
-use super::{Item, LinkId, Shard, Timer, Transaction, running::Running};
+use super::{LinkId, Shard, Timer, Transaction, running::Running};
 use crate::sync::Link;
 
 impl Shard {
@@ -58,11 +58,9 @@ impl Shard {
     /// When something of a link was written or read matters only to rows that were asked for and are not decided.
     fn write_cache(&self, out: &mut impl Write) -> fmt::Result {
         let asked = self.reads.values().map(super::Asked::clock);
-        let told = self.queue.iter().chain(&self.deferred).filter_map(|item| match item {
-            Item::Row(read) => Some(read.clock),
-            Item::NotThere { clock, .. } => Some(*clock),
-            Item::Entry(_) | Item::Key { .. } => None,
-        });
+        let told = self.queue.iter().chain(&self.deferred).filter_map(super::Item::clock);
+        let kept = self.jobs.values().flat_map(|running| running.unreleased.iter().map(|read| read.clock));
+        let told = told.chain(kept);
         let mut waiting: Vec<u64> = asked.chain(told).collect();
         waiting.sort_unstable();
         waiting.dedup();

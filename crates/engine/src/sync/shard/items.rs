@@ -26,6 +26,17 @@ pub(super) enum Item {
     Key { mapping: MappingIndex, side: Side, key: Key, told: Timestamp },
 }
 
+impl Item {
+    /// When it was asked for, by the count of writes, if it is the answer to a question.
+    pub(super) const fn clock(&self) -> Option<u64> {
+        match self {
+            Self::Row(read) => Some(read.clock),
+            Self::NotThere { clock, .. } => Some(*clock),
+            Self::Entry(_) | Self::Key { .. } => None,
+        }
+    }
+}
+
 /// A row that was read, with when it was asked for.
 #[derive(Debug, Clone)]
 pub(super) struct ReadRow {
@@ -206,6 +217,7 @@ impl Shard {
     fn take_entry(&mut self, entry: Entry) {
         self.claim_loose(&entry);
         if self.is_deferred(&entry) || self.claim_entry(&entry) == Claim::Wait {
+            self.deferred_keys.extend(entry.news.key.clone());
             self.deferred.push(Item::Entry(Box::new(entry)));
             return;
         }
@@ -307,14 +319,16 @@ impl Shard {
     /// and what follows on the same record with it.
     fn is_deferred(&self, entry: &Entry) -> bool {
         let news = &entry.news;
-        let behind = self.deferred.iter().any(|item| match item {
-            Item::Entry(deferred) => {
-                deferred.news.key == news.key
-                    && deferred.news.connection == news.connection
-                    && deferred.news.entity == news.entity
-            }
-            Item::Row(_) | Item::NotThere { .. } | Item::Key { .. } => false,
-        });
+        let same_key = news.key.as_ref().is_some_and(|key| self.deferred_keys.contains(key));
+        let behind = same_key
+            && self.deferred.iter().any(|item| match item {
+                Item::Entry(deferred) => {
+                    deferred.news.key == news.key
+                        && deferred.news.connection == news.connection
+                        && deferred.news.entity == news.entity
+                }
+                Item::Row(_) | Item::NotThere { .. } | Item::Key { .. } => false,
+            });
         let ours = news.origin.filter(|tag| tag.shard == self.number && !self.settings.faulty(Mutation::NoTag));
         // A record that was merged away goes into one that may be being made.
         let key = match &news.kind {
@@ -331,6 +345,7 @@ impl Shard {
 
     /// A write was answered or found out: what waited for it is looked at again, before anything newer.
     pub(super) fn release_deferred(&mut self) {
+        self.deferred_keys.clear();
         for item in std::mem::take(&mut self.deferred).into_iter().rev() {
             self.queue.push_front(item);
         }

@@ -5,6 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Shard, Timer,
+    cache::Lookup,
+    items::{Item, ReadRow},
     reads::Asked,
     running::{JobId, Running},
 };
@@ -155,7 +157,7 @@ impl Shard {
 
     /// Whether so much waits to be written that no more should be looked for.
     fn is_busy_writing(&self) -> bool {
-        self.lanes.values().map(super::Lane::waiting).sum::<usize>() > 4 * PAGE
+        self.lanes.values().map(super::Lane::waiting).sum::<usize>() > 4 * PAGE || self.is_behind()
     }
 
     pub(super) fn wait(&mut self, name: &str) {
@@ -228,9 +230,38 @@ impl Shard {
         }
     }
 
+    /// The job that keeps a row until there is room: the first loading of a mapping whose records need not wait for each
+    /// other. Its links are asked for meanwhile.
+    pub(super) fn holding(&mut self, read: &ReadRow) -> Option<&mut Running> {
+        let (job, _) = read.job.as_ref()?;
+        if !self.is_plain(read.mapping) || self.job(job)?.job.kind != JobKind::Load {
+            return None;
+        }
+        if self.cache.lookup(read.mapping, read.side, &read.row.key) == Lookup::Unloaded {
+            self.needs.by_key.insert((read.mapping, read.side, read.row.key.clone()));
+        }
+        self.job(job)
+    }
+
+    /// Lets as many rows be decided as can be written at once: what is decided and cannot be sent would be put away
+    /// twice.
+    pub(super) fn release_rows(&mut self) {
+        let holding = self.jobs.iter().filter(|(_, running)| !running.unreleased.is_empty());
+        let holding: Vec<_> =
+            holding.map(|(name, running)| (name.clone(), running.job.mapping, running.job.side)).collect();
+        for (name, mapping, side) in holding {
+            let room = self.room(mapping, side.other());
+            let Some(running) = self.jobs.get_mut(&name) else { continue };
+            let count = room.saturating_sub(running.released).min(running.unreleased.len());
+            running.released += count;
+            self.queue.extend(running.unreleased.drain(..count).map(|read| Item::Row(Box::new(read))));
+        }
+    }
+
     /// A row of a job is being decided.
     pub(super) fn row_handled(&mut self, job: &JobId, page: u64) {
         let Some(running) = self.job(job) else { return };
+        running.released = running.released.saturating_sub(1);
         if let Some(page) = running.pages.iter_mut().find(|read| read.number == page) {
             page.undecided = page.undecided.saturating_sub(1);
         }
@@ -312,7 +343,7 @@ impl Shard {
         self.transaction.jobs.push((name.to_owned(), None));
         let Job { kind, mapping, side, rows, found, gap, .. } = running.job;
         match kind {
-            JobKind::Load => self.side_loaded(mapping, side, rows, running.first),
+            JobKind::Load => self.side_loaded(mapping, side, running.first),
             JobKind::Poll => self.rest(name, running),
             JobKind::Reconcile => self.close_gap(gap, rows, found),
             JobKind::Recover => {
@@ -337,10 +368,9 @@ impl Shard {
         self.at(self.settings.poll_every, Timer::Job(name.to_owned()));
     }
 
-    fn side_loaded(&mut self, mapping: MappingIndex, side: Side, rows: u64, first: Option<Timestamp>) {
+    fn side_loaded(&mut self, mapping: MappingIndex, side: Side, first: Option<Timestamp>) {
         let state = &mut self.mappings[mapping];
         state.loaded[side] = true;
-        state.records = state.records.max(rows);
         self.transaction.mappings.push((mapping, state.clone()));
         if self.mapping(mapping).ends[side].style == Style::Conditional {
             let margin = SignedDuration::try_from(self.settings.margin).unwrap_or_default();

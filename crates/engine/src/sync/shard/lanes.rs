@@ -84,6 +84,14 @@ impl Shard {
         state.paused || state.halted[side].is_some()
     }
 
+    /// How many records more can be written to a side at once.
+    pub(super) fn room(&self, mapping: MappingIndex, side: Side) -> usize {
+        let connection = &self.mapping(mapping).ends[side].connection;
+        let Some(limits) = self.plan.connections.get(connection) else { return usize::MAX };
+        let (flying, waiting) = self.lanes.get(connection).map_or((0, 0), |lane| (lane.flying, lane.ready.len()));
+        (limits.parallel.saturating_sub(flying) * limits.batch).saturating_sub(waiting)
+    }
+
     /// Sends what is due.
     pub(super) fn fill_lanes(&mut self) {
         let names: Vec<String> = self.lanes.keys().cloned().collect();
@@ -157,7 +165,7 @@ impl Shard {
         self.last_batch = tag.batch;
         self.counts.writes += writes.len() as u64;
         self.spend(connection, class);
-        self.batches.insert(tag, links);
+        self.batches.insert(tag, (connection.to_owned(), links));
         self.after.push(Effect::Write(Batch { tag, connection: connection.to_owned(), writes, class }));
     }
 

@@ -121,20 +121,16 @@ impl Shard {
         self.with(left, |link, scope| link.join(scope, Side::Right, &mut other.link));
         let plan = std::sync::Arc::clone(&self.plan);
         self.cache.put(other, &plan);
-        self.cache.remove(right);
+        self.forget(right);
         // The key belongs to the link that stays: it was taken out of the index with the other.
         if let Some(slot) = self.cache.take(left) {
             self.cache.put_anew(slot, &plan);
         }
-        self.dirty.remove(&right);
-        self.transaction.forgotten.push(right);
         self.linked(left);
     }
 
     /// A link is whole: whoever waits for it is woken.
     pub(super) fn linked(&mut self, id: LinkId) {
-        let Some(link) = self.cache.get(id) else { return };
-        self.mappings[link.mapping].records += 1;
         self.needs.woken.insert(id);
         self.wake_children(id);
     }

@@ -23,7 +23,7 @@ mod running;
 mod spending;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -38,8 +38,8 @@ pub use recover::MADE_ANEW;
 use running::Running;
 
 use super::{
-    Brake, Budget, Effect, Entry, Gap, Input, LinkId, LinkRow, Mapping, MappingIndex, MappingState, Plan, Settings,
-    Side, SourceId, SourceState, Start, Tag, Transaction,
+    Brake, Budget, Effect, Entry, Gap, Input, Key, LinkId, LinkRow, Mapping, MappingIndex, MappingState, Plan,
+    Settings, Side, SourceId, SourceState, Start, Tag, Transaction,
     record::{Notes, Scope},
 };
 
@@ -64,6 +64,8 @@ pub struct Shard {
     queue: VecDeque<Item>,
     /// What was told of records that are not known, and that a write of ours may be making.
     deferred: Vec<Item>,
+    /// The keys of the changes among them.
+    deferred_keys: HashSet<Key>,
     /// The journal holds undecided entries behind this place that are not in the queue.
     backlog: Option<u64>,
     /// Links to look at: what they want may have changed.
@@ -76,9 +78,12 @@ pub struct Shard {
     commits: BTreeMap<u64, Pending>,
     needs: Needs,
     reads: BTreeMap<u64, Asked>,
+    /// Links whose record is being looked for by the key that it carries.
+    looked_for: HashSet<LinkId>,
     /// Rows to be read, by mapping and side.
     rereads: BTreeMap<(MappingIndex, Side), BTreeSet<LinkId>>,
-    batches: HashMap<Tag, Vec<(LinkId, Side)>>,
+    /// Requests under way: over which connection, and what they write.
+    batches: HashMap<Tag, (String, Vec<(LinkId, Side)>)>,
     lanes: BTreeMap<String, Lane>,
     rhythm: rhythm::Rhythm,
     timers: BTreeSet<(Timestamp, Timer)>,
@@ -113,6 +118,8 @@ pub struct Counts {
 /// A transaction that is not durable yet.
 #[derive(Debug, Clone, Default)]
 struct Pending {
+    /// How many changes and links it holds.
+    rows: usize,
     heard: Vec<Entry>,
     after: Vec<Effect>,
 }
@@ -126,6 +133,9 @@ struct Source {
     /// It was heard since this holder started: it goes on from where it was.
     heard: bool,
 }
+
+/// So many changes and links may wait to be put away before no more is heard or read.
+const UNCOMMITTED: usize = 10_000;
 
 /// What happens at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,6 +179,7 @@ impl Shard {
             writes_left: 1,
             queue: VecDeque::new(),
             deferred: Vec::new(),
+            deferred_keys: HashSet::new(),
             backlog: Some(0),
             touched: BTreeSet::new(),
             dirty: BTreeSet::new(),
@@ -178,6 +189,7 @@ impl Shard {
             commits: BTreeMap::new(),
             needs: Needs::default(),
             reads: BTreeMap::new(),
+            looked_for: HashSet::new(),
             rereads: BTreeMap::new(),
             batches: HashMap::new(),
             lanes: BTreeMap::new(),
@@ -264,7 +276,12 @@ impl Shard {
 
     /// Whether so much waits to be decided that nothing more should be heard for now.
     pub fn is_full(&self) -> bool {
-        self.queue.len() >= items::QUEUE || self.commits.len() > 64
+        self.queue.len() >= items::QUEUE || self.commits.len() > 64 || self.is_behind()
+    }
+
+    /// Whether the state store is so far behind that nothing more should be begun: what waits for it is held in memory.
+    fn is_behind(&self) -> bool {
+        self.commits.values().map(|pending| pending.rows).sum::<usize>() > UNCOMMITTED
     }
 
     /// Whether everything that was heard is decided and everything that was sent is answered.
@@ -289,6 +306,7 @@ impl Shard {
     /// Whatever can go on goes on; then everything that changed is put away in one transaction, and what rests on it
     /// waits for that.
     fn pump(&mut self) {
+        self.release_rows();
         while self.take_items() | self.advance() {}
         self.run_jobs();
         self.collect_reads();
@@ -379,12 +397,17 @@ impl Shard {
 
     /// Puts away what changed, and what was collected with it.
     fn flush(&mut self) {
-        for id in std::mem::take(&mut self.dirty) {
+        let dirty = std::mem::take(&mut self.dirty);
+        self.transaction.links.reserve(dirty.len());
+        for id in dirty {
             let Some(link) = self.cache.get(id) else { continue };
             let Some(mapping) = self.plan.mappings.get(link.mapping) else { continue };
             let matches = Side::BOTH.map(|side| link.match_text(mapping, side));
             let active = link.is_active() || self.is_unfinished(link);
+            let mapping = link.mapping;
             self.transaction.links.push(LinkRow { link: link.clone(), matches, active });
+            let change = self.cache.count(id);
+            self.count_records(mapping, change);
         }
         let notes = &mut self.notes;
         self.counts.conflicts += notes.conflicts.len() as u64;
@@ -401,9 +424,28 @@ impl Shard {
         }
         let transaction = std::mem::take(&mut self.transaction);
         let ticket = self.ticket();
-        let pending = Pending { heard: transaction.heard.clone(), after: std::mem::take(&mut self.after) };
+        let rows = transaction.heard.len() + transaction.links.len();
+        let pending = Pending { rows, heard: transaction.heard.clone(), after: std::mem::take(&mut self.after) };
         self.commits.insert(ticket, pending);
         self.effects.push_back(Effect::Commit { ticket, transaction: Box::new(transaction) });
+    }
+
+    /// Keeps count of the records of a mapping: with the links that tell of them, in one transaction.
+    fn count_records(&mut self, mapping: MappingIndex, change: i64) {
+        let Some(state) = self.mappings.get_mut(mapping).filter(|_| change != 0) else { return };
+        state.records = state.records.saturating_add_signed(change);
+        self.transaction.mappings.push((mapping, state.clone()));
+    }
+
+    /// A link goes into another one, and is no record of its own any more.
+    fn forget(&mut self, id: LinkId) {
+        if let Some(slot) = self.cache.slot(id) {
+            let (mapping, change) = (slot.link.mapping, -i64::from(slot.counted));
+            self.count_records(mapping, change);
+        }
+        self.cache.remove(id);
+        self.dirty.remove(&id);
+        self.transaction.forgotten.push(id);
     }
 
     fn committed(&mut self, ticket: u64, known: &[u64]) {
@@ -415,9 +457,13 @@ impl Shard {
     }
 
     fn shrink(&mut self) {
-        // A list of keys is compared long after it was asked for.
+        // Rows that were asked for or read and are not decided: what was written since tells which of them count. A list
+        // of keys is compared long after it was asked for.
+        let queued = self.queue.iter().chain(&self.deferred).filter_map(Item::clock);
+        let kept = self.jobs.values().flat_map(|running| running.unreleased.iter().map(|read| read.clock));
         let lists = self.jobs.values().map(|running| running.clock);
-        let floor = self.reads.values().map(Asked::clock).chain(lists).min().unwrap_or(u64::MAX);
+        let asked = self.reads.values().map(Asked::clock);
+        let floor = asked.chain(queued).chain(kept).chain(lists).min().unwrap_or(u64::MAX);
         let (touched, dirty, plan) = (&self.touched, &self.dirty, &self.plan);
         let busy: BTreeSet<LinkId> = self.lanes.values().flat_map(Lane::links).collect();
         self.cache.shrink(self.settings.cache, |slot| {

@@ -6,14 +6,9 @@ use crate::sync::{Key, LinkId, Outcome, Refusal, Reread, Side, Tag, record::Next
 impl Shard {
     /// Takes in what became of each write of a batch.
     pub(super) fn written(&mut self, tag: Tag, outcomes: Vec<Outcome>) {
-        let Some(links) = self.batches.remove(&tag) else { return };
-        if let Some((id, side)) = links.first()
-            && let Some(mapping) = self.cache.get(*id).map(|link| link.mapping)
-        {
-            let connection = self.mapping(mapping).ends[*side].connection.clone();
-            let lane = self.lane(&connection);
-            lane.flying = lane.flying.saturating_sub(1);
-        }
+        let Some((connection, links)) = self.batches.remove(&tag) else { return };
+        let lane = self.lane(&connection);
+        lane.flying = lane.flying.saturating_sub(1);
         let missing = std::iter::repeat(Outcome::Unknown);
         for ((id, side), outcome) in links.into_iter().zip(outcomes.into_iter().chain(missing)) {
             self.outcome(id, side, tag, outcome);
@@ -162,12 +157,10 @@ impl Shard {
         });
         let plan = std::sync::Arc::clone(&self.plan);
         self.cache.put(taken, &plan);
-        self.cache.remove(other);
+        self.forget(other);
         if let Some(slot) = self.cache.take(id) {
             self.cache.put_anew(slot, &plan);
         }
-        self.dirty.remove(&other);
-        self.transaction.forgotten.push(other);
         self.linked(id);
     }
 

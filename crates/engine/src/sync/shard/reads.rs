@@ -99,10 +99,9 @@ impl Shard {
 
     /// Asks whether the record that a write was to make is there.
     pub(super) fn ask_external(&mut self, id: LinkId, mapping: MappingIndex, side: Side, other: Key) {
-        let asked = self.reads.values().any(|asked| matches!(asked, Asked::External { id: of, .. } if *of == id));
         if let Some(until) = self.must_wait(mapping, side, Class::Live) {
             self.timers.insert((until, Timer::Link(id)));
-        } else if !asked {
+        } else if self.looked_for.insert(id) {
             self.ask(mapping, side, Class::Live, Read::External { mapping, side, other }, Asked::External { id, side });
         }
     }
@@ -128,7 +127,10 @@ impl Shard {
             Some(Asked::Rows { mapping, side, links, clock }) => {
                 self.rows_answered(mapping, side, links, clock, answer);
             }
-            Some(Asked::External { id, side }) => self.external_answered(id, side, answer),
+            Some(Asked::External { id, side }) => {
+                self.looked_for.remove(&id);
+                self.external_answered(id, side, answer);
+            }
             Some(Asked::Job { job, clock }) => self.job_answered(job, clock, answer),
         }
     }
@@ -181,7 +183,10 @@ impl Shard {
         let partial = job.as_ref().is_some_and(|(job, _)| self.is_children(job));
         let told = self.now;
         let read = ReadRow { mapping, side, row, clock, server, told, job, partial, doubted: false };
-        self.queue.push_back(Item::Row(Box::new(read)));
+        match self.holding(&read) {
+            Some(running) => running.unreleased.push_back(read),
+            None => self.queue.push_back(Item::Row(Box::new(read))),
+        }
     }
 
     fn look_later(&mut self, id: LinkId, at: Option<jiff::Timestamp>) {

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use jiff::Timestamp;
 
+use super::items::ReadRow;
 use crate::sync::{Job, JobKind, LinkId};
 
 /// A job and what it waits for.
@@ -24,6 +25,10 @@ pub(super) struct Running {
     pub(super) read_pages: u64,
     /// The halves of the last page that may not be decided.
     pub(super) halves: Vec<LinkId>,
+    /// Rows that were read and wait until there is room to write what comes of them.
+    pub(super) unreleased: VecDeque<ReadRow>,
+    /// How many of those that were released are not decided.
+    pub(super) released: usize,
     /// The newest stamp that was read.
     pub(super) newest: Option<Timestamp>,
     /// The system's time when it answered first: what changes after that is read by polling.
@@ -60,6 +65,8 @@ impl Running {
             read: None,
             read_pages: 0,
             halves: Vec::new(),
+            unreleased: VecDeque::new(),
+            released: 0,
             newest: None,
             first: None,
             keys: None,

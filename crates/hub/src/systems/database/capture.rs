@@ -14,6 +14,15 @@ use super::{
 /// The code of a table that stands without its triggers; to the engine the one that it knew is gone.
 pub(super) const UNCAPTURED: &str = "UNDEFINED_TABLE";
 
+/// PostgreSQL: the setting that says whose own writes are not captured in this transaction, because what they leave is
+/// read back in it. It holds for the statements of whoever says so: what other triggers do in turn is captured.
+pub(super) const SEEN: &str = "tombolo.seen";
+
+/// What stands in the setting for a tenant: never nothing.
+pub(super) fn mark(tenant: &str) -> String {
+    format!("of {tenant}")
+}
+
 /// What a trigger is made from.
 pub(super) struct Shape<'a> {
     pub(super) table: &'a Table,

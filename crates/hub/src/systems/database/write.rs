@@ -15,7 +15,8 @@ use tokio::time::{Instant, timeout_at};
 use tombolo_engine::sync::{Batch, Key, MappingIndex, News, Operation, Outcome, Row, Side, Tag, Write};
 
 use super::{
-    Inner, capture,
+    Inner,
+    capture::{self, SEEN, mark},
     dialect::{Dialect, Sql},
     fault::{Fault, FaultKind},
     judge::judged,
@@ -93,10 +94,12 @@ impl Inner {
     ) -> Result<Vec<Outcome>, Fault> {
         let mapped = self.mapped()?;
         let dialect = self.dialect();
-        let mut lent = self.pool.begin(&begin(dialect, &batch.tag.to_string(), fence.until)).await?;
+        let seen = !self.tells_own && dialect == Dialect::Postgres && are_known_alone(&mapped, writes);
+        let begin = begin(dialect, &batch.tag.to_string(), fence.until, seen.then_some(&*mapped.plan.tenant));
+        let mut lent = self.pool.begin(&begin).await?;
         let one_by_one = self.one_by_one();
         let (session, tells_own) = (&mut lent.session, self.tells_own);
-        let work = Work { mapped: &mapped, fence, tag: batch.tag, one_by_one, tells_own, session, cap: self.cap };
+        let work = Work { mapped: &mapped, fence, tag: batch.tag, one_by_one, tells_own, seen, session, cap: self.cap };
         match work.run(writes).await {
             Ok(outcomes) => {
                 committing.store(true, Ordering::Relaxed);
@@ -167,14 +170,17 @@ fn chunks(length: usize) -> Vec<Range<usize>> {
 }
 
 /// Begins a transaction whose changes carry the tag, and which does not wait longer than the lease lasts.
-fn begin(dialect: Dialect, tag: &str, until: Instant) -> String {
+///
+/// PostgreSQL: where the plan's tenant reads back what it writes, its changes are not captured first.
+fn begin(dialect: Dialect, tag: &str, until: Instant, seen: Option<&str>) -> String {
     let begin = dialect.begin();
     let left = until.saturating_duration_since(Instant::now()).as_millis().max(1);
     match dialect {
         Dialect::Postgres => format!(
             "{begin}; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {left}; \
-             SELECT set_config('tombolo.origin', '{tag}', true)",
-            left.min(5_000)
+             SELECT set_config('tombolo.origin', '{tag}', true), set_config('{SEEN}', {}, true)",
+            left.min(5_000),
+            dialect.literal(&seen.map(mark).unwrap_or_default()),
         ),
         Dialect::MySql => format!("SET @tombolo_origin = '{tag}'; {begin}"),
         Dialect::Sqlite => format!("{begin}; UPDATE tombolo_origin SET origin = '{tag}'"),
@@ -196,6 +202,8 @@ struct Work<'a> {
     tag: Tag,
     one_by_one: BTreeSet<String>,
     tells_own: bool,
+    /// What is written is not captured.
+    seen: bool,
     session: &'a mut Session,
     cap: u64,
 }
@@ -233,6 +241,9 @@ impl Work<'_> {
         read_back(session, mapped, writes, &mut outcomes).await?;
         if !self.tells_own {
             outbox::forget(session, mapped, self.tag, &seen(mapped, writes, &outcomes)).await?;
+        }
+        if self.seen {
+            order(session, &mut outcomes).await?;
         }
         let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
         operations.end(session, writes, &outcomes).await?;
@@ -313,11 +324,38 @@ fn seen(mapped: &Mapped, writes: &[Write], outcomes: &[Option<Outcome>]) -> Vec<
         let Some(Outcome::Done { row: Some(row), .. }) = outcome else { return None };
         let end = mapped.end(write.mapping, write.side).ok()?;
         // To another mapping of the same table it is news.
-        let only =
-            mapped.ends.values().flatten().filter(|other| other.table.canonical == end.table.canonical).count() == 1;
-        i64::try_from(row.order.filter(|_| only)?).ok()
+        i64::try_from(row.order.filter(|_| is_known_alone(mapped, end))?).ok()
     });
     told.collect()
+}
+
+/// Whether no other mapping wants to hear of any of these records.
+fn are_known_alone(mapped: &Mapped, writes: &[Write]) -> bool {
+    let places: BTreeSet<EndKey> = writes.iter().map(|write| (write.mapping, write.side)).collect();
+    let mut ends = places.into_iter().filter_map(|(mapping, side)| mapped.end(mapping, side).ok());
+    ends.all(|end| is_known_alone(mapped, end))
+}
+
+fn is_known_alone(mapped: &Mapped, end: &MappedEnd) -> bool {
+    mapped.ends.values().flatten().filter(|other| other.table.canonical == end.table.canonical).count() == 1
+}
+
+/// What was written and not captured stands behind every change that was captured before: their rows are locked, so
+/// none is under way.
+async fn order(session: &mut Session, outcomes: &mut [Option<Outcome>]) -> Result<(), Fault> {
+    let rows = outcomes.iter_mut().filter_map(|outcome| match outcome {
+        Some(Outcome::Done { row, .. }) => row.as_mut(),
+        _ => None,
+    });
+    let mut rows: Vec<&mut Row> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let drawn = session.number(Sql::new(session.dialect(), "SELECT nextval('tombolo.outbox_id')")).await?;
+    for row in &mut rows {
+        row.order = row.order.max(u64::try_from(drawn).ok());
+    }
+    Ok(())
 }
 
 /// A record that is not there was deleted only if the table is the one whose changes were captured.

@@ -135,6 +135,27 @@ async fn what_we_wrote_and_read_back_is_not_told_again() {
 }
 
 #[tokio::test]
+async fn what_we_wrote_stands_behind_what_was_told_before() {
+    on(&FORGETTING, async |ground| {
+        let (system, mut ear) = plain(ground).await;
+        let made = written(&system, 1, makes(1)).await;
+        let (key, _) = &made[0];
+        ground.update(key, &[("name", text("there"))]).await;
+        ground.update(key, &[("name", text("n0"))]).await;
+        let told = ear.news(2).await;
+        let before = told.iter().filter_map(|news| news.order).max().unwrap();
+        ear.acknowledge(&system, &told).await;
+        let set = write(Operation::Update(key.clone()), &[("name", text("ours"))], &[("name", text("n0"))], "0.2");
+        let outcomes = system.write(&batch(2, vec![set]), fence(1)).await;
+        let Outcome::Done { row: Some(row), .. } = &outcomes[0] else { panic!("{outcomes:?}") };
+        assert!(row.order.is_some_and(|order| order > before), "{before} {row:?}");
+        ground.update(key, &[("name", text("theirs"))]).await;
+        assert!(ear.news(1).await[0].order > row.order);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_a_trigger_does_to_other_records_is_told() {
     with(Kind::Postgres, async |ground: &SqlGround| {
         ground

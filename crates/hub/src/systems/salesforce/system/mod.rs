@@ -2,6 +2,7 @@
 
 mod channels;
 mod compose;
+mod external;
 mod listen;
 mod news;
 mod object;
@@ -27,7 +28,10 @@ use tokio::{
 use tombolo_client::{Client, ErrorKind as ClientKind, Limit, ObjectDescribe};
 use tombolo_engine::sync::{Answer, Batch, Outcome, Plan, Read, SourceId, SourceState};
 
-use self::object::{Object, Selection};
+use self::{
+    external::Lookups,
+    object::{Object, Selection},
+};
 use super::errors::failed;
 use crate::{
     Error, Result,
@@ -76,6 +80,7 @@ struct Shared {
     delivered: AtomicU64,
     /// The calls that were looked at.
     counted: AtomicU64,
+    lookups: Lookups,
 }
 
 /// What was learned of the plan and the org.
@@ -103,6 +108,7 @@ impl SalesforceSystem {
                 user: OnceCell::new(),
                 delivered: AtomicU64::new(0),
                 counted: AtomicU64::new(0),
+                lookups: Lookups::default(),
             }),
         }
     }

@@ -7,14 +7,12 @@ use serde_json::Value as Json;
 use tombolo_client::{ErrorKind, QueryPage, Record, Subrequest};
 use tombolo_engine::sync::{Answer, Key, Mapping, Plan, Read, Refusal, Row, Side};
 use tombolo_schema::{ErrorCode, FieldType, Id};
-use tombolo_soql::quote;
 
 use super::{
     Asked, HOLDS, Shared,
     object::Object,
     outcome,
     rows::{self, Columns, Cursor, changed},
-    value,
 };
 use crate::systems::salesforce::deletes;
 
@@ -27,14 +25,14 @@ const LETTERS: usize = 14_000;
 const LETTERS_OF_ID: usize = 27;
 
 /// What a query found: the records, and the org's time when it looked.
-struct Found {
-    records: Vec<Record>,
-    server: Option<Timestamp>,
+pub(super) struct Found {
+    pub(super) records: Vec<Record>,
+    pub(super) server: Option<Timestamp>,
 }
 
 /// Which rows a query sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
+pub(super) enum Scope {
     Live,
     /// Those in the recycle bin, too.
     All,
@@ -63,7 +61,7 @@ impl Shared {
                 let columns = self.columns(mapping, side, None).await?;
                 Ok(Answer::Rows { rows: self.rows(&columns, keys).await?, next: None, server: None })
             }
-            Read::External { other, .. } => self.external(mapping, side, other).await,
+            Read::External { mapping: index, other, .. } => self.external(*index, mapping, side, other).await,
             Read::Page { since, after, .. } => self.page(mapping, side, *since, after.as_deref()).await,
             Read::Deleted { since, .. } => self.deleted(mapping, side, *since).await,
             Read::Keys { after, .. } => self.keys(mapping, side, after.as_deref()).await,
@@ -85,7 +83,7 @@ impl Shared {
 
     /// What is read of a side: all fields, or those that are read through one parent. Fields that the org does not
     /// have are left out; the row's values lack them.
-    async fn columns(&self, mapping: &Mapping, side: Side, through: Option<&str>) -> Asked<Columns> {
+    pub(super) async fn columns(&self, mapping: &Mapping, side: Side, through: Option<&str>) -> Asked<Columns> {
         let mut object = self.object(&mapping.ends[side].entity, None).await?;
         let names: Vec<&str> = match through {
             None => mapping.heard(side).collect(),
@@ -255,27 +253,10 @@ impl Shared {
         Ok(())
     }
 
-    async fn asked(&self, soql: &str, scope: Scope) -> Asked<Found> {
+    pub(super) async fn asked(&self, soql: &str, scope: Scope) -> Asked<Found> {
         let mut found = Found { records: Vec::new(), server: None };
         self.ask(soql, scope, &mut found).await?;
         Ok(found)
-    }
-
-    async fn external(&self, mapping: &Mapping, side: Side, other: &Key) -> Asked<Answer> {
-        let columns = self.columns(mapping, side, None).await?;
-        let field = mapping.ends[side].external_id.as_deref().and_then(|name| columns.object.field(name));
-        let Some(field) = field else { return Ok(refused("INVALID_FIELD", "no field carries the other side's key")) };
-        let literal = match value::write(&other.as_str().into(), field) {
-            Ok(Json::String(text)) => quote(&text),
-            Ok(number) => number.to_string(),
-            // What the field cannot hold nobody has in it.
-            Err(_) => return Ok(Answer::Rows { rows: Vec::new(), next: None, server: None }),
-        };
-        let soql = format!("{} WHERE {} = {literal} LIMIT 2", columns.select(), field.name);
-        let found = self.asked(&soql, Scope::Live).await?;
-        let ours = self.user().await?;
-        let rows = found.records.iter().filter_map(|record| columns.row(record, ours)).collect();
-        Ok(Answer::Rows { rows, next: None, server: found.server })
     }
 
     /// Everything in the order of Ids, without the recycle bin; or what changed since, with it, in the order of
@@ -377,7 +358,7 @@ fn list(ids: &[Id]) -> String {
     ids.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(",")
 }
 
-fn refused(code: &str, message: &str) -> Answer {
+pub(super) fn refused(code: &str, message: &str) -> Answer {
     let (code, message) = (code.to_owned(), message.to_owned());
     Answer::Failed(Refusal { code, message, fields: Vec::new(), passing: false })
 }

@@ -23,7 +23,12 @@ pub(super) struct Columns {
 impl Columns {
     /// `SELECT … FROM …`
     pub(super) fn select(&self) -> String {
-        let wanted = self.wanted.iter().map(|(name, _)| name.as_str());
+        self.select_with("Id")
+    }
+
+    /// The same with one field more.
+    pub(super) fn select_with(&self, more: &str) -> String {
+        let wanted = self.wanted.iter().map(|(name, _)| name.as_str()).chain([more]);
         format!("SELECT {} FROM {}", self.names(wanted).join(", "), self.object.name)
     }
 

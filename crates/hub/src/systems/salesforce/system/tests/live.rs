@@ -294,6 +294,20 @@ async fn parents_and_deletes_are_read() {
     let Answer::Rows { rows, .. } = live.system.read(&external("B")).await else { panic!("no row") };
     assert_eq!(rows.iter().map(|row| &row.key).collect::<Vec<_>>(), [&keys[1]]);
     assert!(matches!(live.system.read(&external("'; --")).await, Answer::Rows { rows, .. } if rows.is_empty()));
+    // Many at once are few queries, and each is told its own.
+    let (before, _) = live.system.usage().unwrap();
+    let asked: Vec<String> = (0..300).map(|n| format!("x{n}")).chain(["b".to_owned()]).collect();
+    let answers = asked.iter().map(|key| {
+        let read = external(key);
+        let system = &live.system;
+        async move { system.read(&read).await }
+    });
+    let answers = futures_util::future::join_all(answers).await;
+    let found = |answer: &Answer| matches!(answer, Answer::Rows { rows, .. } if !rows.is_empty());
+    assert_eq!(answers.iter().map(found).filter(|found| *found).count(), 1);
+    assert!(found(&answers[300]), "whatever its case");
+    let (used, _) = live.system.usage().unwrap();
+    assert!((1..=4).contains(&(used - before)), "{}", used - before);
 
     live.client.delete("Contact", &keys[0]).await.unwrap();
     let rows = live.rows(&keys).await;
