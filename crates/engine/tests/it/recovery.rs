@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use tombolo_engine::sync::{
     Answer, Batch, Delivery, Effect, Input, Link, Loaded, MADE_ANEW, MappingState, News, NewsKind, Operation, Outcome,
-    Presence, Read, Settings, Shard, Side, SourceId, Start, Stored,
+    Presence, Read, Reserved, Settings, Shard, Side, SourceId, Start, Stored,
 };
 
 use crate::sync::plan;
@@ -62,6 +62,10 @@ impl Stage {
         while let Some(effect) = self.shard.next_effect() {
             let input = match effect {
                 Effect::Commit { ticket, .. } => Input::Committed { ticket, known: Vec::new() },
+                Effect::Reserve(ask) => {
+                    let reserved = Reserved { given: ask.calls, used: ask.calls, limit: ask.limit };
+                    Input::Reserved { connection: ask.connection, reserved }
+                }
                 Effect::Load { ticket, load } => {
                     let wanted = !load.by_key.is_empty() || !load.by_id.is_empty();
                     let links = if wanted { vec![whole()] } else { Vec::new() };

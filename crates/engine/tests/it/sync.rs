@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tombolo_engine::sync::{
     Answer, Canon, Command, ConflictKind, Connection, DeleteConflict, Deletes, Delivery, Effect, End, FieldPair,
     Flight, Flow, Input, Link, LinkRow, Loaded, Mapping, MappingState, News, NewsKind, Open, Operation, Outcome, Plan,
-    Policy, Presence, Read, Row, Settings, Shard, Side, SourceId, Start, Stored, Style, Tag, Taken, Transaction,
+    Policy, Presence, Read, Reserved, Row, Settings, Shard, Side, SourceId, Start, Stored, Style, Tag, Taken,
+    Transaction,
 };
 
 const ID: &str = "001000000000001AAA";
@@ -195,6 +196,10 @@ impl Hub {
                 Effect::Commit { ticket, transaction } => {
                     self.transactions.push(*transaction);
                     Input::Committed { ticket, known: Vec::new() }
+                }
+                Effect::Reserve(ask) => {
+                    let reserved = Reserved { given: ask.calls, used: ask.calls, limit: ask.limit };
+                    Input::Reserved { connection: ask.connection, reserved }
                 }
                 Effect::Load { ticket, load } => {
                     let links = if load.by_id.contains(&1) { vec![self.link.clone()] } else { Vec::new() };
