@@ -116,8 +116,11 @@ impl Link {
         if self.presence[side] != Presence::Present {
             self.presence[side] = Presence::Present;
             self.deleted_there[side] = false;
-            for field in &mut self.fields {
-                field.held[side].clear();
+            for index in 0..self.fields.len() {
+                // What a write that is under way may overwrite is still told.
+                if !self.is_unresolved(index, side) {
+                    self.fields[index].held[side].clear();
+                }
             }
             if matches!(self.fate, Fate::Gone | Fate::Severed) || self.fate_follows(side.other()) {
                 self.fate = Fate::Live;

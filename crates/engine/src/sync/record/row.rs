@@ -263,8 +263,8 @@ impl Link {
     /// The write that was answered, and whose record was deleted before its echo, that a field shows.
     fn settled_write(&self, scope: &Scope<'_>, side: Side, index: usize, value: &Stored) -> Option<Open> {
         let canon = scope.mapping.fields[index].canon;
-        let settled = self.ledger[side].iter().filter(|sent| sent.state == SentState::Settled);
-        let mut written = settled.flat_map(|sent| &sent.values).filter(|(field, _)| *field == index);
+        let done = self.ledger[side].iter().filter(|sent| sent.state != SentState::Abandoned);
+        let mut written = done.flat_map(|sent| &sent.values).filter(|(field, _)| *field == index);
         written.find(|(_, open)| canon.same(&open.value, value)).map(|(_, open)| open.clone())
     }
 
