@@ -60,12 +60,7 @@ impl Link {
                 _ => self.deleted(scope, side, news.at, tag),
             },
             NewsKind::Undelete => {
-                // What it shows nobody tells: somebody may have changed it before it was deleted.
-                self.confirm_restore(scope, side, tag);
-                if tag.is_none() {
-                    self.restored_before_delete(scope, side);
-                }
-                self.reread[side] = Some(Reread::News);
+                self.restored(scope, side, tag);
             }
             NewsKind::Gap => self.reread[side] = Some(Reread::News),
         }
