@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Outcome, dependencies, fuzz, generate, interop,
     process::{captured, cargo, quiet, step, visible},
-    tidy,
+    soak, tidy,
 };
 
 pub(crate) fn run() -> Outcome {
@@ -35,6 +35,7 @@ pub(crate) fn run() -> Outcome {
     step("generated", || generate(true))?;
     step("fuzz", || fuzz::run(fuzz::SMOKE))?;
     step("interop", || interop::run(interop::Tier::Always))?;
+    step("soak", soak::slice)?;
     println!("all but the tests took {:.0} s", start.elapsed().as_secs_f64());
     test()
 }

@@ -92,7 +92,7 @@ impl Stage {
                     self.sent.push(batch);
                     continue;
                 }
-                Effect::Acknowledge { .. } => continue,
+                Effect::Acknowledge { .. } | Effect::Reserve(_) => continue,
             };
             self.shard.handle(self.now, input);
         }

@@ -216,7 +216,7 @@ impl Hub {
                     let outcomes = vec![Outcome::Done { key: self.made.to_owned(), row: None }; batch.writes.len()];
                     Input::Written { tag: batch.tag, outcomes }
                 }
-                Effect::Acknowledge { .. } => continue,
+                Effect::Acknowledge { .. } | Effect::Reserve(_) => continue,
             };
             self.shard.handle(self.now, input);
         }

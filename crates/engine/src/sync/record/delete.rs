@@ -153,8 +153,17 @@ impl Link {
         }
     }
 
+    /// A record was brought back. What it shows nobody tells: somebody may have changed it before it was deleted.
+    pub(super) fn restored(&mut self, scope: &mut Scope<'_>, side: Side, tag: Option<Tag>) {
+        self.confirm_restore(scope, side, tag);
+        if tag.is_none() {
+            self.restored_before_delete(scope, side);
+        }
+        self.reread[side] = Some(crate::sync::Reread::News);
+    }
+
     /// Somebody brought a record back that our delete, which is under way, had not seen come.
-    pub(super) fn restored_before_delete(&mut self, scope: &mut Scope<'_>, side: Side) {
+    fn restored_before_delete(&mut self, scope: &mut Scope<'_>, side: Side) {
         if self.presence[side] != Presence::Deleted || !self.fate_follows(side) || !self.is_deleting(side) {
             return;
         }

@@ -60,12 +60,7 @@ impl Link {
                 _ => self.deleted(scope, side, news.at, tag),
             },
             NewsKind::Undelete => {
-                // What it shows nobody tells: somebody may have changed it before it was deleted.
-                self.confirm_restore(scope, side, tag);
-                if tag.is_none() {
-                    self.restored_before_delete(scope, side);
-                }
-                self.reread[side] = Some(Reread::News);
+                self.restored(scope, side, tag);
             }
             NewsKind::Gap => self.reread[side] = Some(Reread::News),
         }
@@ -116,8 +111,11 @@ impl Link {
         if self.presence[side] != Presence::Present {
             self.presence[side] = Presence::Present;
             self.deleted_there[side] = false;
-            for field in &mut self.fields {
-                field.held[side].clear();
+            for index in 0..self.fields.len() {
+                // What a write that is under way may overwrite is still told.
+                if !self.is_unresolved(index, side) {
+                    self.fields[index].held[side].clear();
+                }
             }
             if matches!(self.fate, Fate::Gone | Fate::Severed) || self.fate_follows(side.other()) {
                 self.fate = Fate::Live;

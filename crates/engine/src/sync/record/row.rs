@@ -58,7 +58,7 @@ impl Link {
             for index in indexes {
                 // What somebody set in a row that is deleted counts when it comes back.
                 if !hidden || self.fate == Fate::Live {
-                    let read = ReadField { index, value, at: row.foreign_at, stamp: row.stamp, reason, unknown };
+                    let read = ReadField { index, side, value, at: row.foreign_at, stamp: row.stamp, reason, unknown };
                     self.row_field(scope, side, &read);
                 }
             }
@@ -177,7 +177,7 @@ impl Link {
     }
 
     fn row_field(&mut self, scope: &mut Scope<'_>, side: Side, read: &ReadField<'_>) {
-        let ReadField { index, value, at, stamp, reason, unknown } = *read;
+        let ReadField { index, value, at, stamp, reason, unknown, .. } = *read;
         let canon = scope.mapping.fields[index].canon;
         let moved = Move { side, value: value.clone(), at, place: 0 };
         if self.is_unresolved(index, side) && reason.is_none() {
@@ -213,16 +213,7 @@ impl Link {
             // It was done, nobody else changed the record since, and it shows something else: that was made of it.
             self.fields[index].image[side] = Some(value.clone());
             let unseen = held.into_iter().rfind(|held| !held.late).filter(|held| !canon.same(&held.value, value));
-            if let Some(held) = unseen {
-                // What was made of it comes after this, and who made it had seen what was written.
-                self.note_covered(scope, index, side, held, &open.taken);
-            }
-            let newer = self.fields[index].taken.clone().filter(|taken| *taken != open.taken);
-            if let Some(newer) = newer.filter(|_| scope.mapping.ends[side].style == Style::Tagged) {
-                // Unless it was an edit by the very user that we write as: then nobody saw it.
-                let edit = Held { value: value.clone(), at: stamp, place: 0, late: false };
-                self.note_covered(scope, index, side, edit, &newer);
-            }
+            self.note_replaced(scope, read, unseen, &open);
             self.rewritten(scope, index, side, value.clone(), &open, at);
         } else if held.last().is_some_and(|held| held.late && canon.same(&held.value, value)) {
             for held in held {
@@ -254,6 +245,22 @@ impl Link {
         }
     }
 
+    /// A row shows what was made of a write: what that overwrote unseen is written down, and what it shows, if something
+    /// newer is on its way.
+    fn note_replaced(&self, scope: &mut Scope<'_>, read: &ReadField<'_>, unseen: Option<Held>, open: &Open) {
+        let ReadField { index, side, value, stamp, .. } = *read;
+        if let Some(held) = unseen {
+            // What was made of it comes after this, and who made it had seen what was written.
+            self.note_covered(scope, index, side, held, &open.taken);
+        }
+        let newer = self.fields[index].taken.clone().filter(|taken| *taken != open.taken);
+        if let Some(newer) = newer.filter(|_| scope.mapping.ends[side].style == Style::Tagged) {
+            // Unless it was an edit by the very user that we write as: then nobody saw it.
+            let edit = Held { value: value.clone(), at: stamp, place: 0, late: false };
+            self.note_covered(scope, index, side, edit, &newer);
+        }
+    }
+
     /// A change that came before the echo of a write of ours was replaced by now: by us, if that echo is still to come.
     fn may_cover(&mut self, side: Side, index: usize, tag: Tag, held: &Held) {
         if let Some(sent) = self.ledger[side].iter_mut().find(|sent| sent.tag == tag) {
@@ -264,8 +271,8 @@ impl Link {
     /// The write that was answered, and whose record was deleted before its echo, that a field shows.
     fn settled_write(&self, scope: &Scope<'_>, side: Side, index: usize, value: &Stored) -> Option<Open> {
         let canon = scope.mapping.fields[index].canon;
-        let settled = self.ledger[side].iter().filter(|sent| sent.state == SentState::Settled);
-        let mut written = settled.flat_map(|sent| &sent.values).filter(|(field, _)| *field == index);
+        let done = self.ledger[side].iter().filter(|sent| sent.state != SentState::Abandoned);
+        let mut written = done.flat_map(|sent| &sent.values).filter(|(field, _)| *field == index);
         written.find(|(_, open)| canon.same(&open.value, value)).map(|(_, open)| open.clone())
     }
 
@@ -377,6 +384,7 @@ impl Link {
 #[derive(Clone, Copy)]
 struct ReadField<'a> {
     index: usize,
+    side: Side,
     value: &'a Stored,
     /// When somebody else changed the row last.
     at: Option<Timestamp>,
