@@ -34,18 +34,8 @@ impl Link {
         for (index, open) in &written {
             let name = &scope.mapping.fields[*index].names[side];
             let told = values.iter().find(|(told, _)| told.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
-            if settled && self.fields[*index].confirmed[side].is_some_and(|confirmed| confirmed > tag.age()) {
-                // What the row showed was another write's: this one lands only now.
-                if let Some(value) = told {
-                    self.repair(scope, *index, side, value);
-                }
-                continue;
-            }
             if settled {
-                // A row that was read since shows what became of it.
-                self.fields[*index].open[side].retain(|other| other.tag.age() > tag.age());
-                self.fields[*index].confirmed[side] = self.fields[*index].confirmed[side].max(Some(tag.age()));
-                self.overwritten_before(scope, side, *index, open);
+                self.echo_settled(scope, *index, side, open, told);
                 continue;
             }
             let shown = told.or_else(|| self.unchanged(scope, side, *index, open));
@@ -71,6 +61,22 @@ impl Link {
                 Age::Late => {}
             }
         }
+    }
+
+    /// The echo of a write of which a row that was read since showed what became: it tells what lay before it. Unless
+    /// what the row showed was another write's, and this one lands only now.
+    fn echo_settled(&mut self, scope: &mut Scope<'_>, index: usize, side: Side, open: &Open, told: Option<Stored>) {
+        let age = open.tag.age();
+        let field = &mut self.fields[index];
+        if field.confirmed[side].is_some_and(|confirmed| confirmed > age) {
+            if let Some(value) = told {
+                self.repair(scope, index, side, value);
+            }
+            return;
+        }
+        field.open[side].retain(|other| other.tag.age() > age);
+        field.confirmed[side] = field.confirmed[side].max(Some(age));
+        self.overwritten_before(scope, side, index, open);
     }
 
     /// A write that was given up, or whose row was read before its echo, had been done, and what it left was replaced in

@@ -384,14 +384,19 @@ impl Shard {
         claim != Claim::Itself
     }
 
-    fn take_row(&mut self, read: ReadRow) {
+    /// Whether a row has to wait: for a write that may be making its record, or for what is known of whose it is.
+    fn waits(&mut self, read: &ReadRow) -> bool {
         let mut keys = std::iter::once(&read.row.key).chain(&read.row.merged_into);
         let unknown = keys.any(|key| self.cache.lookup(read.mapping, read.side, key) == Lookup::Absent);
         if unknown && self.cache.may_be_ours(read.mapping, read.side, read.told) {
-            self.deferred.push(Item::Row(Box::new(read)));
-            return;
+            self.deferred.push(Item::Row(Box::new(read.clone())));
+            return true;
         }
-        if !read.row.deleted && !read.partial && self.claim_row(&read) {
+        !read.row.deleted && !read.partial && self.claim_row(read)
+    }
+
+    fn take_row(&mut self, read: ReadRow) {
+        if self.waits(&read) {
             return;
         }
         let ReadRow { mapping, side, row, clock, server, told: _, job, partial, doubted: _ } = read;
