@@ -92,7 +92,7 @@ impl Stage {
                     self.sent.push(batch);
                     continue;
                 }
-                Effect::Acknowledge { .. } | Effect::Reserve(_) => continue,
+                Effect::Acknowledge { .. } => continue,
             };
             self.shard.handle(self.now, input);
         }

@@ -128,7 +128,7 @@ fn a_record_that_a_page_tells_of_before_its_create_is_found_out_has_one_link() {
                 ..
             } => Input::Answered { ticket, answer: Answer::Rows { rows: vec![made()], next: None, server: Some(now) } },
             Effect::Read { ticket, .. } => Input::Answered { ticket, answer: Answer::Later(None) },
-            Effect::Write(_) | Effect::Acknowledge { .. } | Effect::Reserve(_) => continue,
+            Effect::Write(_) | Effect::Acknowledge { .. } => continue,
         };
         shard.handle(now, input);
     }
@@ -216,7 +216,7 @@ impl Hub {
                     let outcomes = vec![Outcome::Done { key: self.made.to_owned(), row: None }; batch.writes.len()];
                     Input::Written { tag: batch.tag, outcomes }
                 }
-                Effect::Acknowledge { .. } | Effect::Reserve(_) => continue,
+                Effect::Acknowledge { .. } => continue,
             };
             self.shard.handle(self.now, input);
         }

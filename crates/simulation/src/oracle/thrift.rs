@@ -22,6 +22,9 @@ pub(super) fn judge<E: Engine>(court: &Court<'_, E>) -> Vec<Violation> {
     wrong
 }
 
+/// When a write was sent, and when it landed.
+type Span = (Micros, Option<Micros>);
+
 /// Whether a commit may change what contacts show of their account, on whichever side it was made.
 fn of_accounts(commit: &Commit) -> bool {
     Side::BOTH.into_iter().any(|side| commit.entity == plan::entity(plan::ACCOUNT, side))
@@ -91,7 +94,7 @@ impl<E: Engine> Court<'_, E> {
 
     /// Without faults: one write in a batching window, and one for each reason.
     fn too_many(&self) -> Vec<Violation> {
-        let mut sent: BTreeMap<(LinkId, Side, usize), Vec<(Micros, Option<Micros>)>> = BTreeMap::new();
+        let mut sent: BTreeMap<(LinkId, Side, usize), Vec<Span>> = BTreeMap::new();
         for (request, write) in self.done() {
             sent.entry((write.link, write.side, write.mapping)).or_default().push((request.sent, request.landed));
         }
