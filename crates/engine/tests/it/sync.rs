@@ -128,7 +128,7 @@ fn a_record_that_a_page_tells_of_before_its_create_is_found_out_has_one_link() {
                 ..
             } => Input::Answered { ticket, answer: Answer::Rows { rows: vec![made()], next: None, server: Some(now) } },
             Effect::Read { ticket, .. } => Input::Answered { ticket, answer: Answer::Later(None) },
-            Effect::Write(_) | Effect::Acknowledge { .. } => continue,
+            Effect::Write(_) | Effect::Acknowledge { .. } | Effect::Reserve(_) => continue,
         };
         shard.handle(now, input);
     }
