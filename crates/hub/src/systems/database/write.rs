@@ -70,6 +70,9 @@ impl Inner {
     }
 
     async fn attempt(&self, batch: &Batch, range: Range<usize>, fence: Fence) -> Result<Vec<Outcome>, Failed> {
+        if Instant::now() >= fence.until {
+            return Err(Failed::Undone(late()));
+        }
         let committing = AtomicBool::new(false);
         let work = self.transact(batch, &batch.writes[range], fence, &committing);
         match timeout_at(fence.until, work).await {
@@ -79,9 +82,7 @@ impl Inner {
             }
             Ok(Err(fault)) => Err(Failed::Undone(fault)),
             Err(_) if committing.load(Ordering::Relaxed) => Err(Failed::Unknown),
-            Err(_) => {
-                Err(Failed::Undone(Fault::new(FaultKind::Lost, "LEASE", "the lease ends before the write could")))
-            }
+            Err(_) => Err(Failed::Undone(late())),
         }
     }
 
@@ -167,6 +168,10 @@ enum Failed {
 /// From the last to the first, as a stack has it.
 fn chunks(length: usize) -> Vec<Range<usize>> {
     (0..length).step_by(AT_ONCE).map(|start| start..(start + AT_ONCE).min(length)).rev().collect()
+}
+
+fn late() -> Fault {
+    Fault::new(FaultKind::Lost, "LEASE", "the lease ends before the write could")
 }
 
 /// Begins a transaction whose changes carry the tag, and which does not wait longer than the lease lasts.
