@@ -182,6 +182,8 @@ impl Link {
         // A slow answer may show less than what was heard since.
         let newest = |order: u64| order >= self.order[side];
         let Some(row) = row.filter(|row| row.order.map_or(!flight.overtaken, newest)) else {
+            // What was heard meanwhile may have been its delete.
+            self.reread[side] = self.reread[side].or(self.deleted_there[side].then_some(Reread::News));
             for (index, open) in &flight.values {
                 self.fields[*index].open[side].retain(|other| other.tag != open.tag);
                 // What its echo told may have moved on since.
@@ -197,6 +199,7 @@ impl Link {
             self.overwrite_held(scope, side, flight.tag, &flight.values);
         }
         self.order[side] = self.order[side].max(row.order.unwrap_or(0));
+        self.deleted_there[side] = false;
         for (name, value) in &row.values {
             self.watch(scope.mapping, side, name, value);
             let indexes: Vec<usize> = places(scope.mapping, side, name).collect();

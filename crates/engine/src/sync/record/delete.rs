@@ -5,14 +5,16 @@ use jiff::Timestamp;
 use super::{Scope, merge::Move};
 use crate::sync::{
     ConflictKind, DeleteConflict, Deletes, Fate, Field, Held, Link, Mutation, Operation, Presence, Sent, SentState,
-    Side, Step, Stored, Tag, Taken,
+    Side, Step, Stored, Style, Tag, Taken,
 };
 
 impl Link {
     /// Takes in that a record is gone on a side: by our own delete, or by somebody's.
     pub(super) fn deleted(&mut self, scope: &mut Scope<'_>, side: Side, at: Option<Timestamp>, tag: Option<Tag>) {
         if self.is_coming_back(side) {
-            // The delete lies before the restore that is under way.
+            // The delete lies before the restore that is under way; of a database, its answer tells.
+            let told = scope.mapping.ends[side].style == Style::Compared && tag.is_none() && at.is_some();
+            self.deleted_there[side] |= told;
             return;
         }
         let ours = tag.is_some_and(|tag| self.take_delete(side, tag));

@@ -32,6 +32,7 @@ impl Link {
             return RowUse::Taken;
         }
         self.order[side] = self.order[side].max(row.order.unwrap_or(0));
+        self.deleted_there[side] &= self.presence[side] != Presence::Present;
         // What of it is left to the stream was not seen: no condition may rest on the time of this row.
         let left = reason.is_none() && (0..self.fields.len()).any(|index| self.is_unresolved(index, side));
         if !left {

@@ -115,6 +115,11 @@ impl crate::sync::Link {
         if self.presence[side] != Presence::Present {
             return;
         }
+        if self.deleted_there[side] {
+            // Not with its table: somebody deleted it since it was made again.
+            self.not_there(scope, side);
+            return;
+        }
         (self.reread[side], self.flight[side]) = (None, None);
         self.ledger[side].clear();
         for field in &mut self.fields {
