@@ -14,8 +14,18 @@ struct Wanted {
     count: u64,
     survey: bool,
     table: bool,
-    exhaustive: bool,
+    exhaustive: Exhaustive,
     mutation: Option<Mutation>,
+}
+
+/// Which small histories are tried in every order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Exhaustive {
+    No,
+    /// Two edits and a crash, three edits without one.
+    Yes,
+    /// Three edits and a crash.
+    Deep,
 }
 
 fn main() -> ExitCode {
@@ -23,7 +33,7 @@ fn main() -> ExitCode {
         Ok(wanted) => wanted,
         Err(message) => {
             eprintln!(
-                "{message}\nusage: tombolo-simulation [--seeds N] [--from S] [--seed S] [--mutation NAME] [--mutations yes] [--survey yes] [--exhaustive yes]"
+                "{message}\nusage: tombolo-simulation [--seeds N] [--from S] [--seed S] [--mutation NAME] [--mutations yes] [--survey yes] [--exhaustive yes|deep]"
             );
             return ExitCode::from(2);
         }
@@ -31,8 +41,8 @@ fn main() -> ExitCode {
     if wanted.table {
         return table(&wanted);
     }
-    if wanted.exhaustive {
-        return exhaustive(wanted.mutation);
+    if wanted.exhaustive != Exhaustive::No {
+        return exhaustive(wanted.exhaustive, wanted.mutation);
     }
     if wanted.survey {
         return survey(&wanted);
@@ -73,13 +83,16 @@ fn table(wanted: &Wanted) -> ExitCode {
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Every order of two edits and a crash at each boundary, and of three edits. Takes minutes and gigabytes at most.
-fn exhaustive(mutation: Option<Mutation>) -> ExitCode {
+/// Every order of two edits and a crash at each boundary, and of three edits; or of three edits and a crash. Takes
+/// minutes, the deeper ones an hour, and gigabytes at most.
+fn exhaustive(which: Exhaustive, mutation: Option<Mutation>) -> ExitCode {
     const MOST: usize = 2_000_000;
     let two: &[Side] = &[Side::Left, Side::Right];
     let three: &[Side] = &[Side::Left, Side::Right, Side::Left];
-    let mut walks = vec![(three, None)];
-    walks.extend(Boundary::ALL.into_iter().map(|boundary| (two, Some(boundary))));
+    let deep = which == Exhaustive::Deep;
+    let mut walks = if deep { Vec::new() } else { vec![(three, None)] };
+    let sides = if deep { three } else { two };
+    walks.extend(Boundary::ALL.into_iter().map(|boundary| (sides, Some(boundary))));
     let mut right = true;
     for (sides, crash) in walks {
         let walk = Walk { mutation, most: MOST, ..Walk::of_edits(Policy::Wins(Side::Left), sides, crash) };
@@ -122,7 +135,8 @@ fn survey(wanted: &Wanted) -> ExitCode {
 }
 
 fn wanted(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    let mut wanted = Wanted { from: 0, count: SLICE, survey: false, table: false, exhaustive: false, mutation: None };
+    let mut wanted =
+        Wanted { from: 0, count: SLICE, survey: false, table: false, exhaustive: Exhaustive::No, mutation: None };
     while let Some(flag) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{flag} needs a value"))?;
         let number = || value.parse::<u64>().map_err(|_| format!("`{value}` is not a number"));
@@ -132,7 +146,13 @@ fn wanted(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, String>
             "--seed" => (wanted.from, wanted.count) = (number()?, 1),
             "--survey" => wanted.survey = value == "yes",
             "--mutations" => wanted.table = value == "yes",
-            "--exhaustive" => wanted.exhaustive = value == "yes",
+            "--exhaustive" => {
+                wanted.exhaustive = match value.as_str() {
+                    "yes" => Exhaustive::Yes,
+                    "deep" => Exhaustive::Deep,
+                    _ => Exhaustive::No,
+                }
+            }
             "--mutation" => wanted.mutation = Some(mutation(&value)?),
             _ => return Err(format!("unknown flag {flag}")),
         }

@@ -19,6 +19,12 @@ impl Link {
         if age != Age::New {
             self.tell_covered(scope, side, tag);
         }
+        let given_up = |sent: &Sent| sent.tag == tag && sent.state == SentState::Abandoned;
+        if age == Age::Unclear && self.ledger[side].iter().any(given_up) {
+            // Whether it landed before the row was read or after, the row tells: it is still known as given up then.
+            self.reread[side] = Some(Reread::News);
+            return;
+        }
         let written = self.take_written(side, tag);
         let known = written.is_some();
         let (written, settled) = written.unwrap_or_default();
