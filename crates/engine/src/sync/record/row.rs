@@ -139,7 +139,17 @@ impl Link {
         if second(stamp) < second(newest) {
             return Some(RowUse::Stale);
         }
-        (!self.differing(scope, side, row).is_empty()).then_some(RowUse::Again)
+        (!self.differing(scope, side, row).is_empty() || self.holds_other(scope, side, row)).then_some(RowUse::Again)
+    }
+
+    /// Whether a change is held that a row does not show: it may have been asked for before that was made.
+    fn holds_other(&self, scope: &Scope<'_>, side: Side, row: &Row) -> bool {
+        row.values.iter().any(|(name, value)| {
+            places(scope.mapping, side, name).any(|index| {
+                let held = self.fields[index].held[side].iter().rfind(|held| !held.late);
+                held.is_some_and(|held| !scope.mapping.fields[index].canon.same(&held.value, value))
+            })
+        })
     }
 
     /// Takes in what a row shows of its parent. The record's own stamps say nothing of that.
