@@ -196,7 +196,7 @@ impl Link {
         let mut settled = self.ledger[side].iter().filter(|sent| sent.state == SentState::Settled);
         if let Some(open) = settled.find_map(set) {
             if !scope.mapping.fields[index].canon.same(&open.value, &moved.value) {
-                self.overwritten(scope, index, moved, &open);
+                self.overwritten_since(scope, index, moved, &open);
             }
             return;
         }
@@ -205,6 +205,25 @@ impl Link {
         if let Some(sent) = given_up.find(|sent| set(sent).is_some()) {
             let held = Held { value: moved.value, at: moved.at, place: moved.place, late: false };
             sent.covered.push((index, held));
+        }
+    }
+
+    /// A write of ours overwrote a change, and a row was read since. Where somebody had seen what was written and changed
+    /// it, that stands.
+    pub(super) fn overwritten_since(
+        &mut self,
+        scope: &mut Scope<'_>,
+        index: usize,
+        moved: Move,
+        open: &crate::sync::Open,
+    ) {
+        let (canon, side) = (scope.mapping.fields[index].canon, moved.side);
+        let image = self.fields[index].image[side].as_ref();
+        if image.is_none_or(|image| canon.same(image, &open.value)) {
+            self.overwritten(scope, index, moved, open);
+        } else {
+            let held = Held { value: moved.value, at: moved.at, place: moved.place, late: false };
+            self.note_covered(scope, index, side, held, &open.taken);
         }
     }
 
