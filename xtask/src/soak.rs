@@ -67,11 +67,11 @@ pub(crate) fn slice() -> Outcome {
         ("fan-out", "sync_cases", &["fanout", "400"]),
         ("trouble", "sync_cases", &["trouble"]),
         ("real data", "sync_data", &["real"]),
-        ("kills", "sync_soak", &["--kills", "4", "--takeovers", "1", "--changes", "300", "--round", "300"]),
+        ("kills", "sync_soak", &["--kills", "3", "--takeovers", "1", "--changes", "150", "--round", "150"]),
         (
             "kills, MySQL",
             "sync_soak",
-            &["--app", "mysql", "--kills", "4", "--takeovers", "0", "--changes", "300", "--round", "300"],
+            &["--app", "mysql", "--kills", "3", "--takeovers", "0", "--changes", "150", "--round", "150"],
         ),
     ] {
         step(name, || ground.run(script, arguments))?;
