@@ -1,9 +1,9 @@
 //! A write was answered.
 
-use super::{RowUse, Scope, places};
+use super::{RowUse, Scope, echo::sets_mark, places};
 use crate::sync::{
-    Deletes, Entry, Flight, Link, Mutation, News, Operation, Outcome, Presence, Refusal, Reread, Row, Side, Step,
-    Stored, Style, Tag, Write,
+    Entry, Flight, Link, Mutation, News, Operation, Outcome, Presence, Refusal, Reread, Row, Side, Step, Stored, Style,
+    Tag, Write,
 };
 
 /// What the shard has to do after an answer.
@@ -427,8 +427,7 @@ impl Link {
 
 /// Whether a write sets the mark of a soft delete.
 fn is_soft_delete(scope: &Scope<'_>, side: Side, flight: &Flight) -> bool {
-    let Deletes::Soft(column) = &scope.mapping.deletes[side.other()] else { return false };
-    flight.extra.iter().any(|(name, value)| name.eq_ignore_ascii_case(column) && !value.is_null())
+    sets_mark(scope, side, &flight.extra)
 }
 
 fn outcome_word(outcome: &Outcome) -> String {

@@ -221,7 +221,7 @@ impl Link {
             return;
         }
         let one_way = matches!(scope.mapping.fields[index].flow, Flow::To(target) if target == side);
-        if one_way || matches!(field.rewriting, Rewriting::Both) || field.rewriting == Rewriting::Once(side.other()) {
+        if one_way || [Rewriting::Both, Rewriting::Once(side.other())].contains(&field.rewriting) {
             field.rewriting = Rewriting::Both;
             field.taken = None;
             scope.notes.rewritten += 1;
@@ -321,7 +321,7 @@ impl Link {
 }
 
 /// Whether values set the mark of a soft delete.
-fn sets_mark(scope: &Scope<'_>, side: Side, values: &Values) -> bool {
+pub(super) fn sets_mark(scope: &Scope<'_>, side: Side, values: &Values) -> bool {
     let Deletes::Soft(column) = &scope.mapping.deletes[side.other()] else { return false };
     values.iter().any(|(name, value)| name.eq_ignore_ascii_case(column) && !value.is_null())
 }
